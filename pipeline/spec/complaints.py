@@ -1,0 +1,86 @@
+"""From pydantic's errors to one line a mistake: where in the file, what it is, what would be valid."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pipeline.spec.frozen import nearest
+
+
+class GridError(ValueError):
+    """A mistake in a grid file, told in words for its writer."""
+
+
+def complain(error: ValidationError, data: dict[str, Any], path: Path) -> str:
+    """One line for each mistake: file, path in it, what is wrong."""
+    lines = []
+    for detail in error.errors(include_url=False):
+        keys = [key for key in detail["loc"] if not _is_tag(key, detail["loc"], data)]
+        lines.append(f"{path}: {_dotted(keys)}: {_say(detail, keys, data)}")
+    return "\n".join(lines)
+
+
+def _is_tag(key: int | str, location: tuple[int | str, ...], data: Any) -> bool:
+    """pydantic puts the tag of a discriminated union into the path; the file has no such key."""
+    here: Any = data
+    for step in location:
+        found = here.get(step, _Nothing) if isinstance(here, dict) else _Nothing
+        if isinstance(here, (list, tuple)) and isinstance(step, int) and step < len(here):
+            found = here[step]
+        if step == key:
+            return isinstance(step, str) and found is _Nothing and isinstance(here, dict) and here.get("name") == step
+        here = here if found is _Nothing else found
+    return False
+
+
+class _Nothing:
+    """No such key."""
+
+
+def _dotted(keys: list[int | str]) -> str:
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+    return text or "the file"
+
+
+def _say(detail: ErrorDetails, keys: list[int | str], data: dict[str, Any]) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"no such key; {nearest(str(keys[-1]), _valid_keys(keys[:-1], data))}"
+    if kind == "missing":
+        return "missing"
+    if kind == "union_tag_invalid":
+        return f"no method '{context['tag']}'; {nearest(str(context['tag']), _method_names(context))}"
+    if kind == "union_tag_not_found":
+        return "a method needs a name, as { name = \"wanda\" }"
+    if kind == "value_error":
+        return str(context["error"])
+    shown = repr(detail["input"])
+    return f"{detail['msg'].lower()}, found {shown if len(shown) < 60 else shown[:57] + '...'}"
+
+
+def _method_names(context: dict[str, Any]) -> list[str]:
+    return [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
+
+
+def _valid_keys(keys: list[int | str], data: dict[str, Any]) -> list[str]:
+    """The keys that the table at `keys` may have."""
+    from pipeline.spec import grid, measures, methods  # noqa: PLC0415  the models need this module's GridError
+
+    table: Any = data
+    for key in keys:
+        table = table[key]
+    name = table.get("name") if isinstance(table, dict) else None
+    models: dict[str, type[BaseModel]] = {"": grid.Grid, "axes": grid.Axes, "calibration": grid.CalibrationText}
+    by_name: dict[str, type[BaseModel]] = {
+        "dense": methods.Dense,
+        "magnitude": methods.Magnitude,
+        "wanda": methods.Wanda,
+        "perplexity": measures.Perplexity,
+    }
+    first = str(keys[0]) if keys else ""
+    model = by_name.get(str(name), measures.Perplexity) if len(keys) > 1 else models.get(first, grid.Grid)
+    return list(model.model_fields)

@@ -1,0 +1,162 @@
+"""A grid file: axes x measures, read from TOML, checked once, expanded to runs."""
+
+import itertools
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from pipeline.spec.calibration import CalibrationSpec, Sampling, default_sampling, parse_languages
+from pipeline.spec.complaints import GridError, complain
+from pipeline.spec.frozen import Frozen, digest
+from pipeline.spec.measures import MeasureSpec
+from pipeline.spec.methods import READS_NO_TEXT, MethodSpec
+from pipeline.spec.run import DEMO_MODELS, DType, RunSpec
+from pipeline.spec.sources import check_languages, check_source
+
+
+class Axes(Frozen):
+    """The axes whose product the grid's runs are."""
+
+    model: tuple[str, ...] = Field(min_length=1)
+    method: tuple[MethodSpec, ...] = Field(min_length=1)
+    calibration: tuple[str, ...] = ()
+    seed: tuple[int, ...] = (0,)
+
+
+class CalibrationText(Frozen):
+    """The [calibration] table: the text behind the languages of the calibration axis."""
+
+    source: str
+    samples: int = Field(default=128, ge=1)
+    length: int = Field(default=2048, ge=2)
+    sampling: Sampling | None = None
+    bos: bool = False
+
+
+class Grid(Frozen):
+    """Axes and measures. `runs()` are the pruned models it asks for."""
+
+    name: str = Field(min_length=1)
+    axes: Axes
+    calibration: CalibrationText | None = None
+    dtype: DType = "auto"
+    measure: tuple[MeasureSpec, ...] = ()
+
+    @classmethod
+    def load(cls, path: Path) -> "Grid":
+        """Read and check a grid file. Raises GridError with one line per mistake."""
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise GridError(f"{path}: {error.strerror or error}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise GridError(f"{path}: not TOML: {error}") from None
+        return cls.parse(data, path)
+
+    @classmethod
+    def parse(cls, data: dict[str, Any], path: Path) -> "Grid":
+        """Check `data`; `path` names the file in messages and is what relative directories are relative to."""
+        try:
+            grid = cls.model_validate(_resolve(data, path.parent))
+        except ValidationError as error:
+            raise GridError(complain(error, data, path)) from None
+        grid._check(path)
+        return grid
+
+    def runs(self) -> Iterator[RunSpec]:
+        """Every run of the grid, dense first in each model, none twice."""
+        seen: set[str] = set()
+        for run in self._product():
+            if run.run_id not in seen:
+                seen.add(run.run_id)
+                yield run
+
+    @property
+    def grid_id(self) -> str:
+        """Id of what was set: the same grid under another file name is the same grid."""
+        return f"{self.name}-{digest(self.canonical(), 8)}"
+
+    def _product(self) -> Iterator[RunSpec]:
+        for model in self.axes.model:
+            for method in self.axes.method:
+                if method.name in READS_NO_TEXT:
+                    yield RunSpec(model=model, method=method, dtype=self.dtype)
+                    continue
+                for languages, seed in itertools.product(self.axes.calibration, self.axes.seed):
+                    calibration = self._calibration(languages)
+                    yield RunSpec(model=model, method=method, calibration=calibration, seed=seed, dtype=self.dtype)
+
+    def _calibration(self, languages: str) -> CalibrationSpec:
+        assert self.calibration is not None
+        text = self.calibration
+        return CalibrationSpec(
+            languages=languages,
+            source=text.source,
+            samples=text.samples,
+            length=text.length,
+            sampling=text.sampling or default_sampling(text.source),
+            bos=text.bos,
+        )
+
+    def _check(self, path: Path) -> None:
+        """What concerns several keys at once, or the world outside the file."""
+        needs_text = [method.name for method in self.axes.method if method.name not in READS_NO_TEXT]
+        if needs_text and not self.axes.calibration:
+            raise GridError(f"{path}: axes.calibration: missing, and '{needs_text[0]}' reads calibration text")
+        if needs_text and self.calibration is None:
+            raise GridError(f"{path}: [calibration] is missing, and '{needs_text[0]}' reads calibration text")
+        if self.calibration is not None:
+            check_source(self.calibration.source, f"{path}: calibration.source")
+            for index, languages in enumerate(self.axes.calibration):
+                where = f"{path}: axes.calibration[{index}]"
+                try:
+                    names = list(parse_languages(languages))
+                except ValueError as error:
+                    raise GridError(f"{where}: {error}") from None
+                check_languages(names, self.calibration.source, "calibration", where)
+        for index, measure in enumerate(self.measure):
+            check_source(measure.source, f"{path}: measure[{index}].source")
+            check_languages(
+                list(measure.languages), measure.source, "heldout", f"{path}: measure[{index}].languages"
+            )
+
+
+def _resolve(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A copy of `data` with directories made absolute and each measure's `sampling` filled in."""
+    data = {**data}
+    if isinstance(axes := data.get("axes"), dict) and isinstance(models := axes.get("model"), list):
+        data["axes"] = {**axes, "model": [_model(model, folder) for model in models]}
+    if isinstance(calibration := data.get("calibration"), dict):
+        data["calibration"] = _source(calibration, folder)
+    if isinstance(measures := data.get("measure"), list):
+        data["measure"] = [_measure(measure, folder) for measure in measures]
+    return data
+
+
+def _model(model: Any, folder: Path) -> Any:
+    if not isinstance(model, str) or model in DEMO_MODELS or not (folder / model).is_dir():
+        return model
+    return str((folder / model).resolve())
+
+
+def _measure(measure: Any, folder: Path) -> Any:
+    if not isinstance(measure, dict):
+        return measure
+    measure = _source(measure, folder)
+    if "sampling" not in measure and isinstance(measure.get("source"), str):
+        measure["sampling"] = default_sampling(measure["source"])
+    return measure
+
+
+def _source(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    source = table.get("source")
+    if not isinstance(source, str):
+        return {**table}
+    if source.startswith("tokens:"):
+        return {**table, "source": f"tokens:{(folder / source.removeprefix('tokens:')).resolve()}"}
+    if (folder / source).is_dir():
+        return {**table, "source": str((folder / source).resolve())}
+    return {**table}

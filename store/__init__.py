@@ -1,0 +1,1 @@
+"""results.duckdb: schema, writing, named queries, the paper's published numbers."""
