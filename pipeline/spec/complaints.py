@@ -55,7 +55,7 @@ def _say(detail: ErrorDetails, keys: list[int | str], data: dict[str, Any]) -> s
     if kind == "union_tag_invalid":
         return f"no method '{context['tag']}'; {nearest(str(context['tag']), _method_names(context))}"
     if kind == "union_tag_not_found":
-        return "a method needs a name, as { name = \"wanda\" }"
+        return 'a method needs a name, as { name = "wanda" }'
     if kind == "value_error":
         return str(context["error"])
     shown = repr(detail["input"])
@@ -68,19 +68,15 @@ def _method_names(context: dict[str, Any]) -> list[str]:
 
 def _valid_keys(keys: list[int | str], data: dict[str, Any]) -> list[str]:
     """The keys that the table at `keys` may have."""
-    from pipeline.spec import grid, measures, methods  # noqa: PLC0415  the models need this module's GridError
+    from pipeline.spec import grid, measures, methods
 
     table: Any = data
     for key in keys:
         table = table[key]
-    name = table.get("name") if isinstance(table, dict) else None
-    models: dict[str, type[BaseModel]] = {"": grid.Grid, "axes": grid.Axes, "calibration": grid.CalibrationText}
-    by_name: dict[str, type[BaseModel]] = {
-        "dense": methods.Dense,
-        "magnitude": methods.Magnitude,
-        "wanda": methods.Wanda,
-        "perplexity": measures.Perplexity,
+    tables: dict[tuple[int | str, ...], type[BaseModel]] = {
+        (): grid.Grid,
+        ("axes",): grid.Axes,
+        ("calibration",): grid.CalibrationText,
     }
-    first = str(keys[0]) if keys else ""
-    model = by_name.get(str(name), measures.Perplexity) if len(keys) > 1 else models.get(first, grid.Grid)
-    return list(model.model_fields)
+    named = methods.METHODS | {"perplexity": measures.Perplexity}
+    return list((tables.get(tuple(keys)) or named[table["name"]]).model_fields)

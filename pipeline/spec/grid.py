@@ -119,9 +119,7 @@ class Grid(Frozen):
                 check_languages(names, self.calibration.source, "calibration", where)
         for index, measure in enumerate(self.measure):
             check_source(measure.source, f"{path}: measure[{index}].source")
-            check_languages(
-                list(measure.languages), measure.source, "heldout", f"{path}: measure[{index}].languages"
-            )
+            check_languages(list(measure.languages), measure.source, "heldout", f"{path}: measure[{index}].languages")
 
 
 def _resolve(data: dict[str, Any], folder: Path) -> dict[str, Any]:
