@@ -1,0 +1,120 @@
+"""The devices of this machine and the claim on one: one lock file per device, held by the process that uses it.
+
+Torch-free. GPUs are known by UUID, from nvidia-ml-py where it is installed, else from nvidia-smi. A machine
+without a GPU has one slot per worker that a grid may use, so that the runs of a second grid queue.
+"""
+
+import importlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+PAUSE_S = 0.3
+"""How long a released device is left alone, so that who waits for it gets it: longer than the waiters' interval."""
+
+
+class DeviceError(RuntimeError):
+    """A device that is asked for and can't be used: no run of this call can start."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """kind: "cpu" or "cuda". slot: the name of its lock file: a GPU's UUID, or "cpu-0"."""
+
+    kind: str
+    slot: str
+    index: int = 0
+    name: str = ""
+
+
+def choose(wanted: str, workers: int | None) -> tuple[Device, ...]:
+    """The devices a call may use: `wanted` is "auto", "cpu", "cuda" or "cuda:N". Raises DeviceError."""
+    if wanted not in ("auto", "cpu") and not wanted.startswith("cuda"):
+        raise DeviceError(f"no device '{wanted}'; valid: auto, cpu, cuda, cuda:0, cuda:1, ...")
+    found = () if wanted == "cpu" else gpus()
+    if wanted == "cpu" or (wanted == "auto" and not found):
+        return tuple(Device("cpu", f"cpu-{index}") for index in range(workers or 1))
+    if not found:
+        raise DeviceError(f"--device {wanted}: no NVIDIA GPU found (neither nvidia-ml-py nor nvidia-smi sees one)")
+    if ":" in wanted:
+        found = tuple(gpu for gpu in found if wanted == f"cuda:{gpu.index}")
+        if not found:
+            raise DeviceError(f"--device {wanted}: no such GPU; there are {', '.join(_names(gpus()))}")
+    return found
+
+
+def gpus() -> tuple[Device, ...]:
+    """The NVIDIA GPUs that CUDA_VISIBLE_DEVICES allows."""
+    by_library = _from_library()
+    found = _from_command() if by_library is None else by_library
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is None:
+        return found
+    names = [name.strip() for name in allowed.split(",") if name.strip()]
+    return tuple(gpu for gpu in found if str(gpu.index) in names or any(gpu.slot.startswith(n) for n in names))
+
+
+@contextmanager
+def claim(devices: tuple[Device, ...], waiting: Callable[[], None]) -> Iterator[Device]:
+    """Hold the first of `devices` that becomes free. `waiting` is called at each vain attempt."""
+    folder = platformdirs.user_cache_path("calib-explorer") / "devices"
+    folder.mkdir(parents=True, exist_ok=True)
+    locks = {device: FileLock(folder / f"{device.slot}.lock", thread_local=False) for device in devices}
+    device = _first_free(locks, waiting)
+    try:
+        yield device
+    finally:
+        locks[device].release()
+
+
+def _first_free(locks: dict[Device, FileLock], waiting: Callable[[], None]) -> Device:
+    while True:
+        for device, lock in locks.items():
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            return device
+        waiting()
+        time.sleep(PAUSE_S / 3)
+
+
+def _names(found: tuple[Device, ...]) -> list[str]:
+    return [f"cuda:{gpu.index} ({gpu.name})" for gpu in found]
+
+
+def _from_library() -> tuple[Device, ...] | None:
+    """By NVML, or None where nvidia-ml-py or the driver is missing."""
+    try:
+        nvml = importlib.import_module("pynvml")
+        nvml.nvmlInit()
+    except Exception:  # NVMLError has no home without the module
+        return None
+    try:
+        handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+        return tuple(
+            Device("cuda", _text(nvml.nvmlDeviceGetUUID(handle)), index, _text(nvml.nvmlDeviceGetName(handle)))
+            for index, handle in enumerate(handles)
+        )
+    finally:
+        nvml.nvmlShutdown()
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _from_command() -> tuple[Device, ...]:
+    command = ["nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader"]
+    try:
+        output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    rows = [[part.strip() for part in line.split(",", 2)] for line in output.splitlines() if line.count(",") >= 2]
+    return tuple(Device("cuda", uuid, int(index), name) for index, uuid, name in rows)

@@ -1,0 +1,83 @@
+"""A worker process: takes units from its pipe, runs them one by one, sends back what they yield.
+
+It never outlives the driver: the kernel kills it when the driver dies (Linux); elsewhere the end of the pipe does.
+"""
+
+import ctypes
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Generator
+from multiprocessing.connection import Connection
+from types import FrameType
+
+from pipeline.engine import Failure, Stopped, Unit
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Serve units until the driver is gone or says stop."""
+    die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+    connection = Connection(descriptor)
+    units: queue.Queue[Unit] = queue.Queue()
+    threading.Thread(target=_receive, args=(connection, units), daemon=True).start()
+    try:
+        while True:
+            serve(units.get(), connection)
+    except Stopped:
+        sys.stderr.flush()
+        os._exit(0)  # at once: no waiting for threads of libraries
+
+
+def serve(unit: Unit, connection: Connection) -> None:
+    """Run one unit and report: started, progress..., then done or failed."""
+    connection.send(("started", None))
+    work = unit.start()
+    assert isinstance(work, Generator)
+    try:
+        for progress in work:
+            connection.send(("progress", progress))
+    except Exception as error:
+        connection.send(("failed", failure(error)))
+    else:
+        connection.send(("done", None))
+    finally:
+        work.close()
+
+
+def failure(error: Exception) -> Failure:
+    """An exception as its class, one line for people and the traceback for the log."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    kind = type(error)
+    plain = kind.__module__ != "builtins" and bool(first)  # our own errors speak for themselves
+    message = first if plain else f"{kind.__name__}: {first}".removesuffix(": ")
+    return Failure(kind.__name__, message, "".join(traceback.format_exception(error)))
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when `parent` dies (Linux), and leave now if it has already."""
+    if sys.platform == "linux":
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _receive(connection: Connection, units: "queue.Queue[Unit]") -> None:
+    while True:
+        try:
+            units.put(connection.recv())
+        except (EOFError, OSError):
+            os.kill(os.getpid(), signal.SIGKILL)  # the driver is gone
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise Stopped
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
