@@ -1,0 +1,82 @@
+"""What a run will cost before it starts: its stages in order, each with the seconds expected.
+
+Work is tokens x passes x weights. Only the proportions matter for long: `Pace` corrects by measured speed.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.spec import MeasureSpec, RunSpec
+
+PRUNE_PASSES = 2.4
+"""Two passes of the calibration tokens through each block, and the running sums and the sorting."""
+
+MEASURE_PASSES = 1.3
+"""One pass and the head."""
+
+START_S = 4.0
+"""Importing torch and transformers."""
+
+FETCH_S = 25.0
+"""Fetching and converting the demo model, where it is not in the cache."""
+
+BYTES_A_SECOND = 300e6
+OPERATIONS_A_SECOND = {"cpu": 50e9, "cuda": 50e12}
+"""Of one core; of one GPU."""
+
+DEMO_PARAMETERS = {"demo": 135e6, "demo-gemma": 270e6}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """name: "load", "calibrate", "prune", "apply", or a measure's. seconds: expected on a typical machine."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the expectation knows of the machine: kind of device and threads of a worker."""
+
+    kind: str
+    threads: int
+
+    def seconds(self, tokens: float, parameters: float) -> float:
+        """One pass of `tokens` through `parameters` weights."""
+        units = self.threads if self.kind == "cpu" else 1
+        return 2 * tokens * parameters / (OPERATIONS_A_SECOND[self.kind] * units)
+
+
+def stages(
+    run: RunSpec, missing: tuple[MeasureSpec, ...], machine: Machine, *, masks_ready: bool, model_ready: bool
+) -> tuple[Stage, ...]:
+    """The stages of a run of which `missing` is still to be measured.
+
+    masks_ready: they can be applied instead of pruning. model_ready: a worker has the model already.
+    """
+    parameters = parameters_of(run.model)
+    load = parameters * 4 / BYTES_A_SECOND
+    found = [Stage("load", 0.3 * load if model_ready else START_S + load)]
+    if run.calibration is not None and not masks_ready:
+        tokens = run.calibration.samples * run.calibration.length
+        found.append(Stage("calibrate", 0.2 + tokens / 100e3))
+        found.append(Stage("prune", PRUNE_PASSES * machine.seconds(tokens, parameters)))
+    elif run.method.name != "dense":
+        found.append(Stage("apply" if masks_ready else "prune", 0.2 + parameters / 50e6))
+    for measure in missing:
+        tokens = len(measure.languages) * measure.samples * measure.length
+        found.append(Stage(measure.name, MEASURE_PASSES * machine.seconds(tokens, parameters)))
+    return tuple(found)
+
+
+def parameters_of(model: str) -> float:
+    """How many weights a model has, from what is at hand without loading it: files, or "8B" in its name."""
+    if model in DEMO_PARAMETERS:
+        return DEMO_PARAMETERS[model]
+    folder = Path(model)
+    if folder.is_dir():
+        return max(1e3, sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2)
+    size = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([bm])(?![a-z])", model.lower())
+    return 1e9 if size is None else float(size[1]) * {"b": 1e9, "m": 1e6}[size[2]]
