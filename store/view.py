@@ -1,0 +1,143 @@
+"""A view: which numbers a matrix shows, written as one line.
+
+`perplexity?model=llama-3-8b&method=wanda&sparsity=0.5&source=paper&base=dense`. What is left out is chosen from
+what the store holds (see store.resolve); names may be shortened.
+"""
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from urllib.parse import unquote
+
+SOURCES = ("run", "paper")
+NORMALISATIONS = ("column", "row", "whole", "none")
+BASELINES = ("none", "dense", "diagonal", "paper")
+
+_ALIASES = {"ppl": "perplexity", "bpb": "bits_per_byte", "err": "pruning_error"}
+_TASKS = {"arc": "acc", "belebele": "acc", "mmlu": "acc", "hellaswag": "acc", "mkqa": "f1"}
+_KEYS = {
+    "task": "task",
+    "model": "model",
+    "method": "method",
+    "pattern": "pattern",
+    "sparsity": "sparsity",
+    "setting": "setting",
+    "source": "source",
+    "evaluation": "evaluation",
+    "norm": "normalise",
+    "base": "baseline",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """One quantity over one slice of the runs.
+
+    quantity, task: what is shown; "" where the quantity belongs to no task. Task "arc" takes in arc_easy and
+        arc_challenge, as the paper's tables do.
+    model, method, pattern, sparsity: the slice; None: chosen from what is there.
+    setting: the rest of what was set (text, samples x length, dtype ...), as in the view `runs`; None: the newest.
+    source: "run" (measured) or "paper" (published).
+    evaluation: the held-out text or task version it was measured on; None: the newest.
+    normalise: what a cell's shade is relative to: "column", "row", "whole" or "none".
+    baseline: what is subtracted: "none", "dense", "diagonal" (calibration in the column's language), "paper", or
+        the name of a row, as "de".
+    """
+
+    quantity: str = "perplexity"
+    task: str = ""
+    model: str | None = None
+    method: str | None = None
+    pattern: str | None = None
+    sparsity: float | None = None
+    source: str = "run"
+    evaluation: str | None = None
+    normalise: str = "column"
+    baseline: str = "none"
+    setting: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "View":
+        """Read `quantity?key=value&...`. A task may stand for its quantity: "arc?model=aya-23-8b".
+
+        Raises ValueError with the nearest valid name for an unknown key, source or normalisation.
+        """
+        head, _, tail = text.strip().partition("?")
+        view = _head(head.strip())
+        for part in filter(None, tail.split("&")):
+            key, equals, value = part.partition("=")
+            if not equals:
+                raise ValueError(f"'{part}' in the view '{text}' is no key=value")
+            view = _set(view, key.strip(), unquote(value.strip()))
+        return view
+
+    def __str__(self) -> str:
+        pairs = [(key, getattr(self, field)) for key, field in _KEYS.items()]
+        default = View()
+        words = [f"{key}={_quote(value)}" for key, value in pairs if value != getattr(default, _KEYS[key])]
+        return self.quantity + ("?" + "&".join(words) if words else "")
+
+
+def nearest(name: str, valid: list[str]) -> str:
+    """A sentence's end that offers the nearest valid name, or all of them."""
+    lowered = {word.lower(): word for word in valid}
+    close = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    return f"did you mean '{lowered[close[0]]}'?" if close else f"valid: {', '.join(valid) or 'none'}"
+
+
+def match(name: str, candidates: list[str], what: str) -> str:
+    """The candidate that `name` means: equal, else the only one it begins, else the only one it is part of.
+
+    Case is ignored, and "Meta-" in front of a model's name. Raises ValueError listing the candidates.
+    """
+    folded = {candidate: fold(candidate) for candidate in candidates}
+    wanted = fold(name)
+    for fits in (
+        [candidate for candidate, text in folded.items() if text == wanted],
+        [candidate for candidate, text in folded.items() if text.startswith(wanted)],
+        [candidate for candidate, text in folded.items() if wanted in text],
+    ):
+        if len(fits) == 1:
+            return fits[0]
+        if fits:
+            raise ValueError(f"{what} '{name}' fits several: {', '.join(fits)}")
+    raise ValueError(f"no {what} '{name}'; {nearest(name, candidates)}")
+
+
+def fold(name: str) -> str:
+    """A name as it is compared: the paper's "Llama-3-8B-Instruct" is the hub's "Meta-Llama-3-8B-Instruct"."""
+    return name.lower().removeprefix("meta-")
+
+
+def _head(name: str) -> View:
+    name = _ALIASES.get(name.lower(), name.lower())
+    if name in _TASKS:
+        return View(_TASKS[name], name)
+    if not name.replace("_", "a").isalnum():
+        raise ValueError(f"'{name}' is no quantity; write 'perplexity?model=...&method=...'")
+    return View(name)
+
+
+def _set(view: View, key: str, value: str) -> View:
+    if key not in _KEYS:
+        raise ValueError(f"no key '{key}' in a view; {nearest(key, list(_KEYS))}")
+    if key == "sparsity":
+        return replace(view, sparsity=_sparsity(value))
+    if key == "source" and value not in SOURCES:
+        raise ValueError(f"no source '{value}'; {nearest(value, list(SOURCES))}")
+    if key == "norm" and value not in NORMALISATIONS:
+        raise ValueError(f"no normalisation '{value}'; {nearest(value, list(NORMALISATIONS))}")
+    return replace(view, **{_KEYS[key]: value})
+
+
+def _sparsity(value: str) -> float:
+    try:
+        number = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+    except ValueError:
+        raise ValueError(f"sparsity '{value}' is no number; write 0.5 or 50%") from None
+    if not 0 <= number < 1:
+        raise ValueError(f"sparsity '{value}' is not in 0 <= sparsity < 1; write 0.5 or 50%")
+    return number
+
+
+def _quote(value: object) -> str:
+    return f"{value}".replace("%", "%25").replace("&", "%26")
