@@ -14,7 +14,7 @@ from pipeline.spec.frozen import Frozen, digest
 from pipeline.spec.measures import MeasureSpec
 from pipeline.spec.methods import READS_NO_TEXT, MethodSpec
 from pipeline.spec.run import DEMO_MODELS, DType, RunSpec
-from pipeline.spec.sources import check_languages, check_source
+from pipeline.spec.sources import absolute, check_languages, check_source, is_undivided
 
 
 class Axes(Frozen):
@@ -64,7 +64,7 @@ class Grid(Frozen):
         except ValidationError as error:
             raise GridError(complain(error, data, path)) from None
         grid._check(path)
-        return grid
+        return grid._kept_apart()
 
     def runs(self) -> Iterator[RunSpec]:
         """Every run of the grid, dense first in each model, none twice."""
@@ -121,6 +121,23 @@ class Grid(Frozen):
             check_source(measure.source, f"{path}: measure[{index}].source")
             check_languages(list(measure.languages), measure.source, "heldout", f"{path}: measure[{index}].languages")
 
+    def _kept_apart(self) -> "Grid":
+        """Where one directory without folders for the two splits serves calibration and measures alike, its documents
+        are divided between them by their hash, and the sources say so: "DIR#calibration", "DIR#heldout"."""
+        text = self.calibration
+        if text is None or not is_undivided(text.source):
+            return self
+        measures = tuple(
+            measure.model_copy(update={"source": f"{measure.source}#heldout"})
+            if measure.source == text.source
+            else measure
+            for measure in self.measure
+        )
+        if measures == self.measure:
+            return self
+        calibration = text.model_copy(update={"source": f"{text.source}#calibration"})
+        return self.model_copy(update={"calibration": calibration, "measure": measures})
+
 
 def _resolve(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A copy of `data` with directories made absolute and each measure's `sampling` filled in."""
@@ -151,10 +168,4 @@ def _measure(measure: Any, folder: Path) -> Any:
 
 def _source(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     source = table.get("source")
-    if not isinstance(source, str):
-        return {**table}
-    if source.startswith("tokens:"):
-        return {**table, "source": f"tokens:{(folder / source.removeprefix('tokens:')).resolve()}"}
-    if (folder / source).is_dir():
-        return {**table, "source": str((folder / source).resolve())}
-    return {**table}
+    return {**table, "source": absolute(source, folder)} if isinstance(source, str) else {**table}

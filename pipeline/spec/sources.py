@@ -8,6 +8,7 @@ from pipeline.spec.languages import LANGUAGES
 
 CORPORA = ("demo", "mc4", "fineweb-2", "wikipedia")
 SUFFIXES = (".jsonl", ".txt", ".parquet")
+PARTS = ("calibration", "heldout")
 
 
 def check_source(source: str, where: str) -> None:
@@ -19,7 +20,7 @@ def check_source(source: str, where: str) -> None:
         if "{language}" not in file.name and not file.is_file():
             raise GridError(f"{where}: no file {file}")
         return
-    if not Path(source).is_dir():
+    if not plain_directory(source)[0].is_dir():
         raise GridError(
             f"{where}: '{source}' is neither a corpus nor a directory nor 'tokens:FILE.npy'; "
             f"{nearest(source, list(CORPORA))}"
@@ -31,7 +32,7 @@ def check_languages(languages: list[str], source: str, split: str, where: str) -
     LANG.txt or LANG.parquet, or in folders "calibration" and "heldout" of such files."""
     if source.startswith("tokens:"):
         return
-    available = list(LANGUAGES) if source in CORPORA else sorted(text_files(Path(source), split))
+    available = list(LANGUAGES) if source in CORPORA else sorted(text_files(plain_directory(source)[0], split))
     for language in languages:
         if language not in available:
             has = nearest(language, available) if available else f"no {' or '.join(SUFFIXES)} files there"
@@ -42,3 +43,30 @@ def text_files(directory: Path, split: str) -> dict[str, Path]:
     """The text file of each language in a directory: those of the folder `split` in it where there is one."""
     folder = directory / split if (directory / split).is_dir() else directory
     return {file.stem: file for file in sorted(folder.iterdir()) if file.suffix in SUFFIXES}
+
+
+def plain_directory(source: str) -> tuple[Path, str | None]:
+    """The directory that `source` names and, where it ends in "#calibration" or "#heldout", that part: the documents
+    whose hash puts them there (pipeline/text/document.py)."""
+    path, mark, part = source.rpartition("#")
+    return (Path(path), part) if mark and part in PARTS and not Path(source).is_dir() else (Path(source), None)
+
+
+def is_undivided(source: str) -> bool:
+    """True for a directory that has no folders for the two splits and names none of its parts."""
+    directory, part = plain_directory(source)
+    if source in CORPORA or part is not None or not directory.is_dir():
+        return False
+    return not any((directory / split).is_dir() for split in PARTS)
+
+
+def absolute(source: str, folder: Path) -> str:
+    """`source` with the directory or file it names made absolute; relative ones are relative to `folder`."""
+    if source.startswith("tokens:"):
+        return f"tokens:{(folder / source.removeprefix('tokens:')).resolve()}"
+    if source in CORPORA:
+        return source
+    directory, part = plain_directory(str(folder / source))
+    if not directory.is_dir():
+        return source
+    return str(directory.resolve()) if part is None else f"{directory.resolve()}#{part}"

@@ -124,9 +124,31 @@ def test_a_directory_is_relative_to_the_grid_file(tmp_path: Path) -> None:
         (tmp_path / "texts" / f"{language}.txt").write_text("x", encoding="utf-8")
     grid = load(tmp_path, GRID.replace('"demo"\nsamples', '"texts"\nsamples'))
     assert grid.calibration
-    assert grid.calibration.source == str(tmp_path / "texts")
+    assert grid.calibration.source == f"{tmp_path / 'texts'}#calibration"
+    assert grid.measure[0].source == f"{tmp_path / 'texts'}#heldout"
     with pytest.raises(GridError, match="no text in 'sw'"):
         load(tmp_path, GRID.replace('"demo"\nsamples', '"texts"\nsamples').replace('"de", "en+de"', '"sw"'))
+
+
+def test_a_directory_that_serves_one_purpose_is_read_whole(tmp_path: Path) -> None:
+    for folder in ("here", "there", "both/heldout"):
+        (tmp_path / folder).mkdir(parents=True)
+        for language in ("ar", "de", "en"):
+            (tmp_path / folder / f"{language}.txt").write_text("x", encoding="utf-8")
+            (tmp_path / "both" / f"{language}.txt").write_text("x", encoding="utf-8")
+    here = GRID.replace('"demo"\nsamples', '"here"\nsamples', 1)
+    assert _sources(load(tmp_path, here)) == (str(tmp_path / "here"), "demo")
+    assert _sources(load(tmp_path, here.replace('"demo"\nsamples', '"there"\nsamples'))) == (
+        str(tmp_path / "here"),
+        str(tmp_path / "there"),
+    )
+    both = GRID.replace('"demo"\nsamples', '"both"\nsamples')
+    assert _sources(load(tmp_path, both)) == (str(tmp_path / "both"),) * 2
+
+
+def _sources(grid: Grid) -> tuple[str, str]:
+    assert grid.calibration
+    return grid.calibration.source, grid.measure[0].source
 
 
 def test_a_measure_knows_how_it_was_measured_apart_from_its_languages(tmp_path: Path) -> None:
