@@ -135,7 +135,8 @@ def test_a_directory_that_serves_one_purpose_is_read_whole(tmp_path: Path) -> No
         (tmp_path / folder).mkdir(parents=True)
         for language in ("ar", "de", "en"):
             (tmp_path / folder / f"{language}.txt").write_text("x", encoding="utf-8")
-            (tmp_path / "both" / f"{language}.txt").write_text("x", encoding="utf-8")
+    for language in ("ar", "de", "en"):
+        (tmp_path / "both" / f"{language}.txt").write_text("x", encoding="utf-8")
     here = GRID.replace('"demo"\nsamples', '"here"\nsamples', 1)
     assert _sources(load(tmp_path, here)) == (str(tmp_path / "here"), "demo")
     assert _sources(load(tmp_path, here.replace('"demo"\nsamples', '"there"\nsamples'))) == (
