@@ -1,8 +1,9 @@
 # Two commands: `make demo` and `make test`. Both make .venv when it is missing.
-PYTHON ?= python3
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
+JOBS ?= 2
 
 .PHONY: demo test lint clean
 
@@ -12,7 +13,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/calib-explorer next
 
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -29,12 +30,21 @@ $(VENV)/.test: $(VENV)/.made
 	$(BIN)/python -m pip install -c $(CONSTRAINTS) -e '.[test]'
 	@touch $@ $(VENV)/.demo
 
+# The first Python >= 3.11 found makes the environment, unless PYTHON names one.
 $(VENV)/.made: pyproject.toml $(CONSTRAINTS)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "calib-explorer needs Python >= 3.11; set PYTHON=/path/to/python3.11"; exit 2; }
-	@$(PYTHON) -m venv $(VENV) \
-		|| { echo "No venv module: on Debian and Ubuntu run 'apt install python3-venv'"; exit 2; }
-	@touch $@
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 && touch $@ && exit 0; \
+		rm -rf $(VENV); \
+		"$$python" -m venv $(VENV) && touch $@ && exit 0; \
+		rm -rf $(VENV); \
+		echo "No virtual environment could be made with $$python (message above)."; \
+		echo "On Debian and Ubuntu: sudo apt install python3-venv, then the same command again."; \
+		exit 2; \
+	done; \
+	echo "calib-explorer needs Python >= 3.11; found $$(python3 --version 2>&1). If it is elsewhere:"; \
+	echo "  make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; \
+	exit 2
 
 clean:
 	rm -rf $(VENV)

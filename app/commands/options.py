@@ -1,0 +1,13 @@
+"""Options that several commands share, with their help."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Store = Annotated[Path, typer.Option("--store", help="The results; the run folders are in runs/ beside it.")]
+Format = Annotated[Literal["text", "csv", "json"], typer.Option("--format", help="How to print it.")]
+Color = Annotated[
+    Literal["auto", "truecolor", "256", "16", "none"],
+    typer.Option("--color", help="Colours; 'auto' asks the terminal ('calib-explorer doctor' says what it found)."),
+]

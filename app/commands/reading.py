@@ -1,0 +1,82 @@
+"""Commands that print results."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from app.commands.options import Color, Format, Store
+
+
+def show(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="VIEW", help="A matrix, or a view of the store; none: a list."),
+    ] = "",
+    format: Annotated[
+        Literal["text", "csv", "json", "latex"], typer.Option("--format", help="How to print it.")
+    ] = "text",
+    source: Annotated[
+        Literal["run", "paper"] | None, typer.Option("--source", help="Measured here, or published in the paper.")
+    ] = None,
+    store: Store = Path("results.duckdb"),
+    color: Color = "auto",
+) -> None:
+    """Print a matrix of results, or a view of the store.
+
+    VIEW is a matrix (calibration language x evaluation language): a quantity, and what to select, as in the
+    examples; keys are model, method, pattern, sparsity, task, source, evaluation, base (what to subtract: dense,
+    diagonal, paper or a row). What is left out is taken from what is there.
+    Or VIEW is a view or table of the store: runs, metrics, table1, paper_table6, ...
+
+    Formats: csv is the matrix as it stands, one row a calibration; json has all that is known of each cell (standard
+    deviation, number of seeds, run ids); latex wants the package booktabs.
+
+    \b
+    Examples:
+      calib-explorer show
+      calib-explorer show 'perplexity?method=wanda'
+      calib-explorer show 'snr?model=Llama-3-8B-Instruct&method=sparsegpt' --source paper
+      calib-explorer show 'acc?task=belebele&source=paper' --format csv > belebele.csv
+      calib-explorer show paper_table6
+      calib-explorer show runs --format json | jq '.[].run_id'
+    """
+    from app.show import show
+
+    show(what, format, source, store, color)
+
+
+def sql(
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="DuckDB's SQL; '-' or nothing: read it from a pipe.")
+    ] = "-",
+    format: Format = "text",
+    examples: Annotated[bool, typer.Option("--examples", help="Print queries to start from.")] = False,
+    store: Store = Path("results.duckdb"),
+) -> None:
+    """Ask the store in SQL. Only reads; works while runs are writing, and without a store on the paper's numbers.
+
+    Any DuckDB client (1.2 or later) can open results.duckdb as well.
+
+    \b
+    Examples:
+      calib-explorer sql --examples
+      calib-explorer sql "FROM metrics LIMIT 5"
+      calib-explorer sql "SELECT calibration, avg(value) FROM metrics WHERE quantity = 'snr' GROUP BY ALL"
+      calib-explorer sql "COPY (FROM metrics) TO 'metrics.parquet'"
+      calib-explorer sql --format csv < query.sql > rows.csv
+    """
+    from app.sql import answer, example_queries
+
+    if examples:
+        print(example_queries())
+        return
+    if query == "-":
+        if sys.stdin.isatty():
+            raise typer.BadParameter("give a query, or pipe one in; 'calib-explorer sql --examples' shows some")
+        query = sys.stdin.read()
+    answer(query, format, store)
+
+
+commands = {"show": show, "sql": sql}

@@ -1,0 +1,80 @@
+"""Commands that start, watch and end runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.options import Format, Store
+
+NEXT = """
+What next:
+  .venv/bin/calib-explorer                                   the explorer on these results (? help, q quit)
+  .venv/bin/calib-explorer show 'perplexity?source=paper'    the paper's numbers
+  .venv/bin/calib-explorer sql --examples                    queries to start from; grids of your own: README.md"""
+
+
+def run(
+    context: typer.Context,
+    grid: Annotated[str, typer.Argument(metavar="GRID", help="A grid file (TOML), or 'demo'.")],
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Stay in the foreground: progress here, no explorer.")
+    ] = False,
+    store: Store = Path("results.duckdb"),
+) -> None:
+    """Prune and measure what a grid asks for.
+
+    What is there already is not done again. Without --headless the runs start in the background (they outlive this
+    terminal) and the explorer opens on them.
+    All other options go to the pipeline: 'python -m pipeline --help' lists them.
+
+    Exit codes with --headless: 0 all done, 1 some runs failed, 2 bad input, 75 somebody else is running this grid,
+    130 interrupted. The same command again goes on where it stopped.
+
+    \b
+    Examples:
+      calib-explorer run --headless demo
+      calib-explorer run table-1.toml
+      calib-explorer run --headless table-1.toml --store /data/table-1/results.duckdb
+    """
+    from app.running import run_grid
+
+    run_grid(grid, store, context.args, headless)
+
+
+def runs(
+    format: Format = "text",
+    cancel: Annotated[str | None, typer.Option("--cancel", metavar="ID", help="End a grid's or run's work.")] = None,
+    store: Store = Path("results.duckdb"),
+) -> None:
+    """List the runs and how they stand.
+
+    queued, running, done, failed, or interrupted (its process is gone; the same grid again goes on).
+
+    \b
+    Examples:
+      calib-explorer runs
+      calib-explorer runs --format json | jq -r '.[] | select(.status == "failed") | .error'
+      calib-explorer runs --cancel table-1-0a1b2c3d
+    """
+    if cancel is not None:
+        from app.running import cancel_work
+
+        cancel_work(cancel, store)
+        return
+    from app.runs import list_runs
+
+    list_runs(format, store)
+
+
+def next_steps() -> None:
+    """Say what to do after the demo.
+
+    \b
+    Example:
+      calib-explorer next
+    """
+    print(NEXT)
+
+
+commands = {"run": run, "runs": runs, "next": next_steps}

@@ -1,0 +1,95 @@
+"""A matrix as lines of text, with colours where the terminal has them."""
+
+from app.explorer.numerals import deviation, number
+from app.explorer.palette import BLACK, VIRIDIS, ink, level
+from app.table import cell_width, pad
+from app.terminal import Colour
+from store.matrix import Cell, Matrix, is_reference
+
+GAP = "  "
+MISSING = "·"
+CORNER = "calibration"
+
+
+def grid(matrix: Matrix, colour: Colour, width: int | None) -> list[str]:
+    """The header and one line a row. Standard deviations are printed where `width` has room for them."""
+    with_sd = any(cell.sd is not None for cell in matrix.cells.values())
+    lines = _lines(matrix, colour, with_sd)
+    if with_sd and width is not None and max(map(cell_width, _lines(matrix, "none", True))) > width:
+        return _lines(matrix, colour, False)
+    return lines
+
+
+def legend(matrix: Matrix) -> list[str]:
+    """What the signs in the grid mean, only those that occur, and how often the target language is best."""
+    cells = list(matrix.cells.values())
+    meanings = {
+        "* best in its column": any(matrix.best(column) for column in matrix.columns),
+        "± standard deviation over seeds": any(cell.sd is not None for cell in cells),
+        f"{_seed_marks(matrix)} measured with fewer seeds than the others": bool(_seed_marks(matrix)),
+        "? damaged in the paper's text, left out of comparisons": any(cell.suspect for cell in cells),
+        f"{MISSING} not measured": any(matrix[row, c].value is None for row in matrix.rows for c in matrix.columns),
+        "◌ queued": any(cell.status == "queued" for cell in cells),
+        "▶ running": any(cell.status == "running" for cell in cells),
+        "✗ failed ('calib-explorer runs' says why)": any(cell.status == "failed" for cell in cells),
+    }
+    signs = "   ".join(text for text, occurs in meanings.items() if occurs)
+    wins, columns = matrix.target_best()
+    best = f"The evaluation's own language is the best calibration in {wins} of {columns} columns." if columns else ""
+    return [line for line in (signs, best) if line]
+
+
+def sign(cell: Cell) -> str:
+    """What stands where there is no number."""
+    if cell.status == "running":
+        return f"▶ {cell.fraction:.0%}"
+    return {"queued": "◌", "failed": "✗"}.get(cell.status, MISSING)
+
+
+def seeds(matrix: Matrix) -> tuple[int, int]:
+    """The smallest and largest number of seeds behind a calibrated cell; (0, 0) without any."""
+    counts = [matrix[row, c].n_seeds for row in matrix.calibrated() for c in matrix.columns if matrix[row, c].n_seeds]
+    return (min(counts), max(counts)) if counts else (0, 0)
+
+
+def _lines(matrix: Matrix, colour: Colour, with_sd: bool) -> list[str]:
+    texts = {(row, c): _text(matrix, row, c, with_sd) for row in matrix.rows for c in matrix.columns}
+    first = max(map(cell_width, (CORNER, *matrix.rows)))
+    widths = {c: max(cell_width(c) + 1, *(cell_width(texts[row, c]) for row in matrix.rows)) for c in matrix.columns}
+    lines = [(pad(CORNER, first) + GAP + GAP.join(pad(f"{c} ", widths[c], True) for c in matrix.columns)).rstrip()]
+    for row in matrix.rows:
+        cells = [_coloured(matrix, row, c, pad(texts[row, c], widths[c], True), colour) for c in matrix.columns]
+        lines.append((pad(row, first) + GAP + GAP.join(cells)).rstrip())
+    return lines
+
+
+def _text(matrix: Matrix, row: str, column: str, with_sd: bool) -> str:
+    """The number and one column for its mark, so that digits stand under digits."""
+    cell = matrix[row, column]
+    value = matrix.delta(row, column)
+    if value is None:
+        return f"{sign(cell)} "
+    digits = number(value, matrix.view.quantity, signed=matrix.view.baseline != "none")
+    mark = "?" if cell.suspect else "*" if row in matrix.best(column) else _few_seeds(matrix, row, cell) or " "
+    spread = deviation(cell.sd, matrix.view.quantity).ljust(5) if with_sd else ""
+    return f"{digits}{mark}{spread}"
+
+
+def _few_seeds(matrix: Matrix, row: str, cell: Cell) -> str:
+    if is_reference(row) or cell.n_seeds >= seeds(matrix)[1] or not 0 < cell.n_seeds < 10:
+        return ""
+    return "⁰¹²³⁴⁵⁶⁷⁸⁹"[cell.n_seeds]
+
+
+def _seed_marks(matrix: Matrix) -> str:
+    return "".join(sorted({_few_seeds(matrix, row, cell) for (row, _), cell in matrix.cells.items()}))
+
+
+def _coloured(matrix: Matrix, row: str, column: str, text: str, colour: Colour) -> str:
+    """`text` on the colour of its shade: bright is better. 256 colours are enough for eight levels."""
+    shade = matrix.shade(row, column)
+    if shade is None or colour in ("none", "16"):
+        return text
+    step = level(shade, len(VIRIDIS))
+    letters = 16 if ink(VIRIDIS.colour(step)) == BLACK else 231
+    return f"\x1b[48;5;{VIRIDIS.entries[step]};38;5;{letters}m{text}\x1b[0m"

@@ -1,0 +1,56 @@
+"""Starting grids: in the foreground as the pipeline itself, or detached with the explorer on them; and ending them."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from app.failures import CommandError
+from app.start import open_explorer, runs_folder
+
+
+def run_grid(grid: str, store: Path, arguments: list[str], headless: bool) -> None:
+    """Run the grid file `grid` (or "demo"). `arguments` are the pipeline's own options.
+
+    Headless, this process becomes the pipeline, so that its exit code and Ctrl-C are the pipeline's.
+    """
+    if headless:
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "pipeline", grid, "--store", str(store), *arguments])
+    _run_detached(grid, store, arguments)
+
+
+def cancel_work(name: str, store: Path) -> None:
+    """Stop the grid `name`, or the grid that works on the run `name`. Finished measurements stay."""
+    from pipeline.launch import cancel
+    from store.folders import GridFolder, RunFolder
+
+    runs = runs_folder(store)
+    grid = name if GridFolder.at(runs, name).path.is_dir() else RunFolder.at(runs, name).state().grid
+    if not grid:
+        raise CommandError(f"no grid or run '{name}' in {runs}; 'calib-explorer runs' lists them")
+    if not GridFolder.at(runs, grid).held():
+        print(f"Nobody is working on grid {grid}.")
+    elif cancel(runs, grid):
+        print(f"Stopped grid {grid}. What it measured is kept; the same 'run' command goes on from there.")
+    else:
+        raise CommandError(f"grid {grid} was asked to stop and has not yet: see {GridFolder.at(runs, grid).log}")
+
+
+def _run_detached(grid: str, store: Path, arguments: list[str]) -> None:
+    from pipeline.demo import GRID
+    from pipeline.launch import launch, load
+    from store.folders import GridFolder
+
+    loaded = load(GRID if grid == "demo" else Path(grid))
+    folder = GridFolder.at(runs_folder(store), loaded.grid_id)
+    if folder.held():
+        print(f"Grid {loaded.grid_id} is being run already.")
+    else:
+        process = launch(loaded, store, arguments=tuple(arguments))
+        threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie while the explorer is open
+        print(f"Started grid {loaded.grid_id} in the background; log: {folder.log}")
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        open_explorer(store)
+    else:
+        print("Watch it: calib-explorer runs     End it: calib-explorer runs --cancel " + loaded.grid_id)
