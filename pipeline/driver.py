@@ -1,0 +1,244 @@
+"""The driver of a grid: one process that holds the grid, hands its runs to workers and merges what they finish.
+
+It never loads torch. An operating system lock says that it lives; a kill at any moment leaves finished measurements
+where they are, and the same command goes on.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+from pipeline import devices
+from pipeline.dispatch import Dispatch, Halt
+from pipeline.engine import LocalEngine
+from pipeline.launch import CANCEL
+from pipeline.merging import Merging
+from pipeline.outcome import BUSY, INTERRUPTED, SOME_FAILED, Outcome, failures, plural
+from pipeline.plan import Plan, plan
+from pipeline.record import command_line
+from pipeline.screen import Overview, Screen, duration
+from pipeline.spec import Grid
+from pipeline.stages import Machine
+from store.errors import Busy
+from store.folders import GridFolder, RunFolder, State
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line, checked."""
+
+    store: Path
+    device: str = "auto"
+    threads: int | None = None
+    workers: int | None = None
+    retry_failed: bool = False
+
+    @property
+    def runs(self) -> Path:
+        return self.store.parent / "runs"
+
+
+@dataclass
+class Bell:
+    """Rings when somebody wants the driver to stop: a signal, or a file `cancel` in the grid's folder."""
+
+    cancel: Path
+    rung: bool = False
+
+    def ring(self, _number: int, _frame: FrameType | None) -> None:
+        self.rung = True
+
+    def heard(self) -> bool:
+        return self.rung or self.cancel.exists()
+
+
+def drive(grid: Grid, options: Options, screen: Screen) -> int:
+    """Do what is missing of `grid`. Returns the exit code; raises DeviceError, StoreError and OSError before
+    anything has started."""
+    folder = GridFolder.at(options.runs, grid.grid_id)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        try:
+            held.enter_context(folder.lock())
+        except Busy:
+            screen.say(_busy(grid, folder))
+            return BUSY
+        folder.create(grid.model_dump(mode="json"))
+        (folder.path / CANCEL).unlink(missing_ok=True)
+        return Driver(grid, options, screen, folder).run()
+
+
+@dataclass
+class Driver:
+    """One call, holding the grid."""
+
+    grid: Grid
+    options: Options
+    screen: Screen
+    folder: GridFolder
+    merging: Merging = field(init=False)
+    _began: float = field(default_factory=time.monotonic)
+    _wrote_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.merging = Merging(self.options.store, self.options.runs, self.screen)
+
+    def run(self) -> int:
+        found = plan(self.grid, self.options.runs, retry_failed=self.options.retry_failed)
+        self.merging.now()
+        if not found.todo:
+            return self._nothing_to_do(found)
+        allowed = devices.choose(self.options.device, self.options.workers)
+        self._queue_folders(found)
+        self._announce(found, allowed)
+        bell = Bell(self.folder.path / CANCEL)
+        outcome = Outcome(done=[run.run_id for run in found.done], failed=dict(found.failed))
+        with _listening(bell), self._engine(allowed) as engine:
+            dispatch = self._dispatch(found, allowed, engine, outcome)
+            try:
+                while dispatch.open and not bell.heard():
+                    for line in dispatch.turn(0.25):
+                        self.screen.say(line)
+                    self._show(dispatch.overview())
+                    self.merging.sometimes()
+            except Halt as halt:
+                engine.close()
+                return self._halted(halt)
+            interrupted = dispatch.open
+            if interrupted:
+                self.screen.say("stopping ...")
+        return self._interrupted() if interrupted else self._finished(outcome, found)
+
+    def _dispatch(
+        self, found: Plan, allowed: tuple[devices.Device, ...], engine: LocalEngine, outcome: Outcome
+    ) -> Dispatch:
+        threads = self._threads(allowed)
+        arguments = {
+            "runs": self.options.runs,
+            "grid": self.grid.grid_id,
+            "allowed": allowed,
+            "threads": threads,
+            "command": command_line(),
+        }
+        n_runs = len(found.todo) + len(found.done) + len(found.failed)
+        machine = Machine(allowed[0].kind, threads)
+        dispatch = Dispatch(self.grid, self.options.runs, engine, machine, arguments, outcome, n_runs)
+        dispatch.enqueue(found.todo)
+        return dispatch
+
+    @contextmanager
+    def _engine(self, allowed: tuple[devices.Device, ...]) -> Iterator[LocalEngine]:
+        threads = str(self._threads(allowed))
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
+        engine = LocalEngine(self.options.workers or len(allowed), environment, self.folder.log)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+    def _threads(self, allowed: tuple[devices.Device, ...]) -> int:
+        """Threads of a worker: as asked, or the cores shared out."""
+        if self.options.threads is not None:
+            return self.options.threads
+        return max(1, cores() // (self.options.workers or len(allowed)))
+
+    def _queue_folders(self, found: Plan) -> None:
+        for todo in found.todo:
+            run = todo.run
+            spec = {"run_id": run.run_id, "grid": self.grid.grid_id, **run.model_dump(mode="json")}
+            folder = RunFolder.at(self.options.runs, run.run_id).create(spec)
+            if folder.state().status == "failed":
+                folder.event("retried")
+            if not folder.held():
+                folder.write_state(State(status="queued", grid=self.grid.grid_id))
+
+    def _show(self, overview: Overview) -> None:
+        self.screen.show(overview)
+        if time.monotonic() - self._wrote_at < 1.0:
+            return
+        self._wrote_at = time.monotonic()
+        self.folder.write_state(
+            State(
+                status="running",
+                fraction=overview.fraction,
+                detail=f"{overview.n_done} of {overview.n_runs} runs  {overview.detail}",
+                eta_s=overview.remaining_s,
+                grid=self.grid.grid_id,
+            )
+        )
+
+    def _announce(self, found: Plan, allowed: tuple[devices.Device, ...]) -> None:
+        already = f", {plural(len(found.done), 'run')} there already" if found.done else ""
+        where = ", ".join(device.name or device.slot for device in allowed)
+        self.screen.say(f"{self.grid.name}: {plural(len(found.todo), 'run')} to do{already}  (on {where})")
+        for line in failures(found.failed):
+            self.screen.say(f"{line} (earlier; --retry-failed tries again)")
+
+    def _nothing_to_do(self, found: Plan) -> int:
+        self._close("failed" if found.failed else "done")
+        there = f"{plural(len(found.done), 'run')}, {plural(found.n_measurements, 'measurement')} are there"
+        self.screen.say(f"{self.grid.name}: nothing to do: {there}")
+        for line in failures(found.failed):
+            self.screen.say(f"{line} (earlier; --retry-failed tries again)")
+        return SOME_FAILED if found.failed else 0
+
+    def _finished(self, outcome: Outcome, found: Plan) -> int:
+        merged = self.merging.now(wait_s=1.0)
+        self._close("failed" if outcome.failed else "done")
+        after = duration(time.monotonic() - self._began)
+        where = f" in {self.options.store}" if merged else f" in {self.options.runs}"
+        self.screen.say(f"{self.grid.name}: {plural(len(outcome.done), 'run')} done{where} ({after})")
+        new = {run_id: reason for run_id, reason in outcome.failed.items() if run_id not in found.failed}
+        for line in failures(new):
+            self.screen.say(line)
+        if new:
+            self.screen.say(f"logs: {self.options.runs}/RUN/log.txt; --retry-failed tries again")
+        return outcome.exit_code
+
+    def _interrupted(self) -> int:
+        self.merging.now()
+        self._close("interrupted")
+        self.screen.say(f"{self.grid.name}: interrupted; what is finished stays, the same command goes on from there")
+        return INTERRUPTED
+
+    def _halted(self, halt: Halt) -> int:
+        self.merging.now()
+        self._close("interrupted")
+        self.screen.say(f"{self.grid.name}: stopped: {halt.reason}")
+        return halt.exit_code
+
+    def _close(self, status: str) -> None:
+        self.folder.write_state(State(status=status, grid=self.grid.grid_id))
+
+
+def cores() -> int:
+    """Physical cores that this process may use."""
+    physical = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    return min(physical, len(os.sched_getaffinity(0))) if sys.platform == "linux" else physical
+
+
+def _busy(grid: Grid, folder: GridFolder) -> str:
+    owner = folder.owner()
+    who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')} since {owner.get('since', '?')}"
+    return f"{grid.name}: somebody else is running this grid: {who}; its log: {folder.log}"
+
+
+@contextmanager
+def _listening(bell: Bell) -> Iterator[None]:
+    """While it lasts, Ctrl-C, SIGTERM and a terminal that goes away ring the bell."""
+    before = {number: signal.signal(number, bell.ring) for number in (signal.SIGINT, signal.SIGTERM)}
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, bell.ring)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

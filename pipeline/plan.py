@@ -1,0 +1,70 @@
+"""What a grid still has to do: its runs against what lies in their folders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.spec import Grid, MeasureSpec, RunSpec
+from store.folders import RunFolder
+from store.journal import units
+
+
+@dataclass(frozen=True)
+class Todo:
+    """A run and what of its measures is missing; measures keep only the languages still to be measured."""
+
+    run: RunSpec
+    missing: tuple[MeasureSpec, ...]
+    masks_ready: bool
+
+    @property
+    def affinity(self) -> str:
+        """Runs of equal affinity share a loaded model."""
+        return f"{self.run.model} {self.run.dtype}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """todo: what is to run, in the grid's order. failed: reasons by run_id, of earlier calls."""
+
+    todo: tuple[Todo, ...]
+    done: tuple[RunSpec, ...]
+    failed: dict[str, str]
+    n_measurements: int
+
+
+def plan(grid: Grid, runs: Path, *, retry_failed: bool) -> Plan:
+    """Compare every run of the grid with its folder."""
+    todo: list[Todo] = []
+    done: list[RunSpec] = []
+    failed: dict[str, str] = {}
+    present = 0
+    for run in grid.runs():
+        folder = RunFolder.at(runs, run.run_id)
+        state = folder.state()
+        open_work = outstanding(run, grid.measure, folder)
+        present += sum(len(m.languages) for m in grid.measure)
+        if open_work is not None:
+            present -= sum(len(m.languages) for m in open_work.missing)
+        if open_work is None:
+            done.append(run)
+        elif state.status == "failed" and not retry_failed:
+            failed[run.run_id] = state.error
+        else:
+            todo.append(open_work)
+    return Plan(tuple(todo), tuple(done), failed, present)
+
+
+def outstanding(run: RunSpec, measures: tuple[MeasureSpec, ...], folder: RunFolder) -> Todo | None:
+    """What is missing of a run, None where nothing is."""
+    have = {(evaluation, language) for evaluation, _, _, language in units(folder)}
+    missing = tuple(wanted for measure in measures if (wanted := _without(measure, have.__contains__)) is not None)
+    if not missing and folder.state().status == "done":
+        return None
+    return Todo(run, missing, folder.masks.exists())
+
+
+def _without(measure: MeasureSpec, have: Callable[[tuple[str, str]], bool]) -> MeasureSpec | None:
+    """The measure with the languages that are not there yet, None where all are."""
+    languages = tuple(language for language in measure.languages if not have((measure.evaluation, language)))
+    return measure.model_copy(update={"languages": languages}) if languages else None

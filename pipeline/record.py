@@ -1,0 +1,130 @@
+"""The row of table `run`: a run's settings, who computed it and how it went, written to its journal as it goes on."""
+
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import polars
+
+from pipeline import provenance
+from pipeline.spec import RunSpec
+from pipeline.spec.calibration import parse_languages
+from pipeline.spec.methods import Pruning
+from store.errors import Busy, StoreError
+from store.folders import RunFolder, State
+from store.journal import Journal, next_attempt
+from store.segments import segments_in
+
+MAX_DEATHS = 3
+"""A run whose worker died this often is given up."""
+
+Values = Mapping[str, Any]
+
+
+@dataclass
+class Record:
+    """One attempt at a run, known in the store by what was written last."""
+
+    journal: Journal
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: RunFolder, run: RunSpec, grid: str) -> "Record":
+        """A new attempt that keeps what an earlier one found out. Hold the run's lock."""
+        attempt = next_attempt(folder)
+        values = {**_previous(folder), **settings(run), "grid": grid, "attempt": attempt, "error": None}
+        values.setdefault("created_at", now())
+        return cls(Journal(folder, attempt), values)
+
+    def write(self, status: str, news: Values) -> None:
+        """Add `news` (columns of table `run`) and write the row."""
+        self.values |= {**news, "status": status}
+        self.journal.write("run", [self.values])
+
+
+def settings(run: RunSpec) -> dict[str, Any]:
+    """The columns of table `run` that the settings decide."""
+    method, text = run.method, run.calibration
+    pruning = method if isinstance(method, Pruning) else None
+    return {
+        "source": "run",
+        "model": run.model_name,
+        "model_source": run.model,
+        "method": method.name,
+        "pattern": None if pruning is None else pruning.pattern,
+        "sparsity": None if pruning is None else pruning.target_sparsity,
+        "calibration": None if text is None else text.label,
+        "calibration_languages": None if text is None else list(parse_languages(text.languages)),
+        "calibration_source": None if text is None else text.source,
+        "samples": None if text is None else text.samples,
+        "length": None if text is None else text.length,
+        "sampling": None if text is None else text.sampling,
+        "seed": run.seed,
+        "spec": run.model_dump(mode="json"),
+    }
+
+
+def circumstances(device: str, threads: int, command: str) -> dict[str, Any]:
+    """The columns of table `run` that say where and with what an attempt runs."""
+    checkout = provenance.checkout()
+    return {
+        "versions": provenance.versions(),
+        "git_commit": checkout.commit,
+        "git_dirty": checkout.dirty,
+        "host": provenance.host(),
+        "username": provenance.username(),
+        "device": device,
+        "threads": threads,
+        "command": command,
+        "started_at": now(),
+        "finished_at": None,
+        "wall_s": None,
+    }
+
+
+def fail(folder: RunFolder, run: RunSpec, grid: str, reason: str) -> None:
+    """Write down, from outside, that a run failed. Somebody else's run is left alone."""
+    with suppress(Busy, StoreError), folder.lock():
+        Record.open(folder, run, grid).write("failed", {"error": reason, "finished_at": now()})
+        folder.event("failed", {"reason": reason})
+        folder.write_state(State(status="failed", error=reason, grid=grid))
+
+
+def deaths(folder: RunFolder) -> int:
+    """How often a worker died on this run since it was last finished or given a new chance."""
+    count = 0
+    with suppress(FileNotFoundError):
+        for line in folder.events.read_text(encoding="utf-8", errors="replace").splitlines():
+            kind = _kind(line)
+            count = count + 1 if kind == "died" else 0 if kind in ("done", "retried") else count
+    return count
+
+
+def command_line() -> str:
+    """The command as typed, nearly."""
+    return " ".join(["python -m pipeline", *sys.argv[1:]])
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _kind(line: str) -> str:
+    try:
+        return str(json.loads(line).get("kind", ""))
+    except (json.JSONDecodeError, AttributeError):
+        return ""  # a line torn by a crash
+
+
+def _previous(folder: RunFolder) -> dict[str, Any]:
+    """The row as last written, without what the journal fills in."""
+    paths = [segment.path for segment in segments_in(folder.journal) if segment.table == "run"]
+    for path in reversed(paths):
+        with suppress(OSError, polars.exceptions.PolarsError):
+            row = polars.read_parquet(path).to_dicts()[-1]
+            return {name: value for name, value in row.items() if name not in ("run_id", "run_key", "written_at")}
+    return {}
