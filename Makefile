@@ -42,7 +42,7 @@ $(VENV)/.made: pyproject.toml $(CONSTRAINTS)
 		echo "On Debian and Ubuntu: sudo apt install python3-venv, then the same command again."; \
 		exit 2; \
 	done; \
-	echo "calib-explorer needs Python >= 3.11; found $$(python3 --version 2>&1). If it is elsewhere:"; \
+	echo "calib-explorer needs Python >= 3.11, and python3 is $$(python3 --version 2>&1). If there is another:"; \
 	echo "  make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; \
 	exit 2
 

@@ -4,7 +4,7 @@ from app.explorer.numerals import deviation, number
 from app.explorer.palette import BLACK, VIRIDIS, ink, level
 from app.table import cell_width, pad
 from app.terminal import Colour
-from store.matrix import Cell, Matrix, is_reference
+from store.matrix import Cell, Matrix
 
 GAP = "  "
 MISSING = "·"
@@ -76,7 +76,7 @@ def _text(matrix: Matrix, row: str, column: str, with_sd: bool) -> str:
 
 
 def _few_seeds(matrix: Matrix, row: str, cell: Cell) -> str:
-    if is_reference(row) or cell.n_seeds >= seeds(matrix)[1] or not 0 < cell.n_seeds < 10:
+    if row in matrix.references or cell.n_seeds >= seeds(matrix)[1] or not 0 < cell.n_seeds < 10:
         return ""
     return "⁰¹²³⁴⁵⁶⁷⁸⁹"[cell.n_seeds]
 

@@ -1,12 +1,16 @@
-"""Starting grids: in the foreground as the pipeline itself, or detached with the explorer on them; and ending them."""
+"""Starting grids, in the foreground or detached with the explorer on them, and ending them."""
 
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
 from app.failures import CommandError
 from app.start import open_explorer, runs_folder
+
+EARLY_S = 1.0
+"""A pipeline that refuses its input (an unknown option, no such device) has ended by then."""
 
 
 def run_grid(grid: str, store: Path, arguments: list[str], headless: bool) -> None:
@@ -47,10 +51,21 @@ def _run_detached(grid: str, store: Path, arguments: list[str]) -> None:
     if folder.held():
         print(f"Grid {loaded.grid_id} is being run already.")
     else:
-        process = launch(loaded, store, arguments=tuple(arguments))
-        threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie while the explorer is open
+        _check_alive(launch(loaded, store, arguments=tuple(arguments)), folder.log)
         print(f"Started grid {loaded.grid_id} in the background; log: {folder.log}")
     if sys.stdin.isatty() and sys.stdout.isatty():
         open_explorer(store)
     else:
         print("Watch it: calib-explorer runs     End it: calib-explorer runs --cancel " + loaded.grid_id)
+
+
+def _check_alive(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Raise CommandError if the process refuses its input at once; else collect it when it ends, whenever that is."""
+    try:
+        code = process.wait(EARLY_S)
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=process.wait, daemon=True).start()
+        return
+    if code not in (0, 1):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        raise CommandError(f"the grid did not start (exit code {code}): {lines[-1] if lines else 'no message'}")
