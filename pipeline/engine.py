@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Kind = Literal["started", "progress", "done", "failed", "died"]
 
@@ -61,6 +61,7 @@ class Stopped(BaseException):
     """A worker is asked to give up politely. Not an Exception, so that no handler of failures swallows it."""
 
 
+@runtime_checkable
 class Engine(Protocol):
     """A place to run units."""
 

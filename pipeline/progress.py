@@ -41,7 +41,7 @@ class Pace:
         return self._ratio([stage], self._ratio(others, 1.0))
 
     def _ratio(self, names: Iterable[str], prior: float) -> float:
-        weight = 1.0
+        weight = 0.3  # seconds of expectation that the prior counts for
         expected = sum(self.expected_s.get(name, 0.0) for name in names)
         elapsed = sum(self.elapsed_s.get(name, 0.0) for name in names)
         return (weight * prior + elapsed) / (weight + expected)

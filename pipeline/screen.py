@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -31,6 +31,7 @@ class Overview:
     detail: str
 
 
+@runtime_checkable
 class Screen(Protocol):
     """Where the driver's words go."""
 

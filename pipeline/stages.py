@@ -43,7 +43,7 @@ class Machine:
     kind: str
     threads: int
 
-    def seconds(self, tokens: float, parameters: float) -> float:
+    def seconds(self, tokens: int, parameters: float) -> float:
         """One pass of `tokens` through `parameters` weights."""
         units = self.threads if self.kind == "cpu" else 1
         return 2 * tokens * parameters / (OPERATIONS_A_SECOND[self.kind] * units)

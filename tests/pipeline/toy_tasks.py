@@ -1,0 +1,36 @@
+"""Units of work for the tests of the engine: importable by its workers, without torch."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def count(n: int) -> Iterator[int]:
+    yield from range(n)
+
+
+def who() -> Iterator[int]:
+    yield os.getpid()
+
+
+def fail(message: str) -> Iterator[int]:
+    yield 0
+    raise ValueError(message)
+
+
+def die() -> Iterator[int]:
+    yield 0
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleep(mark: Path, deaf: bool = False) -> Iterator[int]:
+    """Runs until it is stopped; leaves a file where it was stopped politely."""
+    if deaf:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        yield os.getpid()
+        time.sleep(60)
+    finally:
+        mark.touch()
