@@ -1,0 +1,81 @@
+"""Claims on devices: one process at a time, given back at its end; what is told of a device that is not there."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import devices
+from pipeline.devices import Device, DeviceError, choose, claim
+
+SMI = '#!/bin/sh\necho "0, GPU-aaa, NVIDIA H100"\necho "1, GPU-bbb, NVIDIA H100"\n'
+CPU = choose("cpu", None)
+HOLDER = """
+import time
+from pipeline.devices import choose, claim
+with claim(choose("cpu", 1), lambda: None):
+    print("mine", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "_from_library", lambda: None)
+    monkeypatch.setenv("PATH", str(tmp_path))  # no nvidia-smi
+
+
+def test_devices_of_a_machine_without_a_gpu() -> None:
+    assert choose("auto", None) == CPU == (Device("cpu", "cpu-0"),)
+    assert [device.slot for device in choose("auto", 2)] == ["cpu-0", "cpu-1"]
+    with pytest.raises(DeviceError, match="no NVIDIA GPU"):
+        choose("cuda", None)
+    with pytest.raises(DeviceError, match="no device 'gpu'"):
+        choose("gpu", None)
+
+
+def test_devices_of_a_machine_with_two_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nvidia-smi").write_text(SMI)
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    assert [device.slot for device in choose("auto", None)] == ["GPU-aaa", "GPU-bbb"]
+    assert choose("cuda:1", None) == (Device("cuda", "GPU-bbb", 1, "NVIDIA H100"),)
+    with pytest.raises(DeviceError, match=r"no such GPU; there are cuda:0 \(NVIDIA H100\)"):
+        choose("cuda:7", None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert [device.index for device in choose("auto", None)] == [1]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert choose("auto", None) == CPU
+
+
+def test_who_waits_gets_the_device_next() -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with claim(CPU, lambda: order.append("waiting")):
+            order.append("second")
+
+    with claim(CPU, lambda: None):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.3)
+    time.sleep(devices.PAUSE_S)
+    with claim(CPU, lambda: None):
+        order.append("first again")
+    thread.join()
+    assert (order[0], order[-2:]) == ("waiting", ["second", "first again"])
+
+
+def test_a_killed_holder_gives_the_device_back() -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    waited: list[int] = []
+    threading.Timer(0.3, holder.kill).start()
+    with claim(CPU, lambda: waited.append(1)):
+        assert waited
+    holder.communicate()
