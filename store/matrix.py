@@ -143,7 +143,12 @@ def order_references(methods: Iterable[str]) -> tuple[str, ...]:
 
 def order_columns(columns: Iterable[str]) -> tuple[str, ...]:
     """The paper's order of languages; within English ARC the easy set first, as the paper prints it."""
-    return tuple(sorted(set(columns), key=lambda name: (_rank(target(name)), not name.endswith("-e"), name)))
+    return tuple(sorted(set(columns), key=column_order))
+
+
+def column_order(column: str) -> tuple[object, ...]:
+    """Sort key of a column."""
+    return (_rank(target(column)), not column.endswith("-e"), column)
 
 
 def _row_key(row: str) -> tuple[object, ...]:

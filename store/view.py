@@ -4,8 +4,9 @@
 what the store holds (see store.resolve); names may be shortened.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 from urllib.parse import unquote
 
 SOURCES = ("run", "paper")
@@ -62,13 +63,16 @@ class View:
         Raises ValueError with the nearest valid name for an unknown key, source or normalisation.
         """
         head, _, tail = text.strip().partition("?")
-        view = _head(head.strip())
+        fields = _head(head.strip())
         for part in filter(None, tail.split("&")):
             key, equals, value = part.partition("=")
             if not equals:
                 raise ValueError(f"'{part}' in the view '{text}' is no key=value")
-            view = _set(view, key.strip(), unquote(value.strip()))
-        return view
+            key, value = key.strip(), unquote(value.strip())
+            if key not in _KEYS:
+                raise ValueError(f"no key '{key}' in a view; {nearest(key, list(_KEYS))}")
+            fields[_KEYS[key]] = _value(key, value)
+        return cls(**fields)
 
     def __str__(self) -> str:
         pairs = [(key, getattr(self, field)) for key, field in _KEYS.items()]
@@ -84,10 +88,10 @@ def nearest(name: str, valid: list[str]) -> str:
     return f"did you mean '{lowered[close[0]]}'?" if close else f"valid: {', '.join(valid) or 'none'}"
 
 
-def match(name: str, candidates: list[str], what: str) -> str:
-    """The candidate that `name` means: equal, else the only one it begins, else the only one it is part of.
+def find(name: str, candidates: list[str]) -> list[str]:
+    """The candidates that `name` may mean: those equal to it, else those it begins, else those it is part of.
 
-    Case is ignored, and "Meta-" in front of a model's name. Raises ValueError listing the candidates.
+    Case is ignored, and "Meta-" in front of a model's name.
     """
     folded = {candidate: fold(candidate) for candidate in candidates}
     wanted = fold(name)
@@ -96,11 +100,19 @@ def match(name: str, candidates: list[str], what: str) -> str:
         [candidate for candidate, text in folded.items() if text.startswith(wanted)],
         [candidate for candidate, text in folded.items() if wanted in text],
     ):
-        if len(fits) == 1:
-            return fits[0]
         if fits:
-            raise ValueError(f"{what} '{name}' fits several: {', '.join(fits)}")
-    raise ValueError(f"no {what} '{name}'; {nearest(name, candidates)}")
+            return fits
+    return []
+
+
+def match(name: str, candidates: list[str], what: str) -> str:
+    """The one candidate that `name` means. Raises ValueError with those it may mean, or the nearest."""
+    fits = find(name, candidates)
+    if len(fits) > 1:
+        raise ValueError(f"{what} '{name}' fits several: {', '.join(fits)}")
+    if not fits:
+        raise ValueError(f"no {what} '{name}'; {nearest(name, candidates)}")
+    return fits[0]
 
 
 def fold(name: str) -> str:
@@ -108,25 +120,23 @@ def fold(name: str) -> str:
     return name.lower().removeprefix("meta-")
 
 
-def _head(name: str) -> View:
+def _head(name: str) -> dict[str, Any]:
     name = _ALIASES.get(name.lower(), name.lower())
     if name in _TASKS:
-        return View(_TASKS[name], name)
+        return {"quantity": _TASKS[name], "task": name}
     if not name.replace("_", "a").isalnum():
         raise ValueError(f"'{name}' is no quantity; write 'perplexity?model=...&method=...'")
-    return View(name)
+    return {"quantity": name}
 
 
-def _set(view: View, key: str, value: str) -> View:
-    if key not in _KEYS:
-        raise ValueError(f"no key '{key}' in a view; {nearest(key, list(_KEYS))}")
+def _value(key: str, value: str) -> str | float:
     if key == "sparsity":
-        return replace(view, sparsity=_sparsity(value))
+        return _sparsity(value)
     if key == "source" and value not in SOURCES:
         raise ValueError(f"no source '{value}'; {nearest(value, list(SOURCES))}")
     if key == "norm" and value not in NORMALISATIONS:
         raise ValueError(f"no normalisation '{value}'; {nearest(value, list(NORMALISATIONS))}")
-    return replace(view, **{_KEYS[key]: value})
+    return value
 
 
 def _sparsity(value: str) -> float:

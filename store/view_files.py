@@ -1,4 +1,4 @@
-"""The views of the store: one file a view in store/views/, its first line the comment, in an order that can be executed."""
+"""The store's views: one file each in store/views/, the first line its comment, in an order that can be executed."""
 
 import re
 from dataclasses import dataclass

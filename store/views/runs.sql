@@ -1,10 +1,8 @@
 -- Runs, measured ('run') and published ('paper'): what was set, where and how long it ran. `setting` is the rest of what decides a run.
 CREATE OR REPLACE VIEW runs AS
 SELECT
-  run_id, source, status, model, method,
-  CASE WHEN bits IS NULL THEN pattern ELSE bits || 'bit' || coalesce('/g' || group_size, '') END AS pattern,
-  sparsity, bits, group_size, calibration, seed,
-  concat_ws(' ',
+  run_id, source, status, model, method, pattern, sparsity, bits, group_size, calibration, seed,
+  CASE WHEN source = 'paper' THEN '' ELSE concat_ws(' ',
     calibration_source,
     samples || 'x' || length,
     sampling,
@@ -15,9 +13,9 @@ SELECT
     nullif(translate(json_merge_patch(spec -> '$.method',
       '{"name":null,"pattern":null,"sparsity":null,"bits":null,"group_size":null,"skip_blocks":null}')::VARCHAR, '{}"', ''), ''),
     left(model_revision, 8),
-    CASE WHEN preview THEN 'preview' END) AS setting,
+    CASE WHEN preview THEN 'preview' END) END AS setting,
   calibration_source, samples, length, sampling, dtype, numerics, skip_blocks, coalesce(preview, false) AS preview,
   sparsity_reached, started_at, finished_at, wall_s, device_s, peak_memory_bytes, host, device, git_commit, grid, attempt,
-  error, paper_table, note, regexp_replace(lower(model), '^meta-', '') AS model_folded, run_key
+  error, paper_table, note, written_at, regexp_replace(lower(model), '^meta-', '') AS model_folded, run_key
 FROM (
   SELECT *, nullif(translate(spec ->> '$.method.skip_blocks', '[]', ''), '') AS skip_blocks FROM run);

@@ -1,0 +1,93 @@
+"""Slices of the runs: what has been measured and published."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from store.sql import select
+from store.view import View
+
+QUANTITIES = ("perplexity", "bits_per_byte", "snr", "pruning_error", "acc", "f1", "iou")
+"""In the order of screens; further ones follow by name."""
+
+TASKS = ("arc", "belebele", "mmlu", "hellaswag", "mkqa")
+"""In the paper's order; further ones follow by name."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Runs that differ only in calibration language and seed: what one matrix shows."""
+
+    source: str
+    model: str
+    method: str
+    pattern: str | None
+    sparsity: float | None
+    setting: str
+    preview: bool = False
+
+    def of(self, view: View) -> View:
+        """The view's quantity over this slice."""
+        return replace(
+            view,
+            source=self.source,
+            model=self.model,
+            method=self.method,
+            pattern=self.pattern,
+            sparsity=self.sparsity,
+            setting=self.setting or None,
+        )
+
+    @property
+    def label(self) -> str:
+        """ "wanda 50%", "wanda 2:4", "gptq 4bit/g128", "dense"."""
+        if self.pattern == "unstructured" and self.sparsity is not None:
+            return f"{self.method} {100 * self.sparsity:.5g}%"
+        return f"{self.method} {self.pattern}" if self.pattern else self.method
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One quantity of one slice on one evaluation. task_group: "arc" for arc_easy and arc_challenge too."""
+
+    slice: Slice
+    quantity: str
+    task_group: str
+    task: str
+    evaluation: str
+    unit: str
+    better: str
+    calibrated: bool
+    n_runs: int
+    newest: datetime
+
+
+def catalogue(connection: duckdb.DuckDBPyConnection, source: str) -> list[Entry]:
+    """Everything there is from one source."""
+    return [
+        Entry(Slice(source, model, method, pattern, sparsity, setting, preview), *rest)
+        for model, method, pattern, sparsity, setting, preview, *rest in select(
+            connection, "slices", {"source": source}
+        )
+    ]
+
+
+def slices(connection: duckdb.DuckDBPyConnection, source: str = "run") -> list[Slice]:
+    """Every slice that has numbers, dense ones left out where the model has others; by model, method, pattern."""
+    found = list(dict.fromkeys(entry.slice for entry in catalogue(connection, source) if entry.quantity))
+    pruned = {slice_.model for slice_ in found if slice_.method != "dense"}
+    return [slice_ for slice_ in found if slice_.method != "dense" or slice_.model not in pruned]
+
+
+def pair_order(pair: tuple[str, str]) -> tuple[Any, ...]:
+    """Sort key of (quantity, task)."""
+    quantity, task = pair
+    place = QUANTITIES.index(quantity) if quantity in QUANTITIES else len(QUANTITIES)
+    return (place, quantity, task_order(task))
+
+
+def task_order(task: str) -> tuple[int, str]:
+    """Sort key of a task."""
+    return (TASKS.index(task) if task in TASKS else len(TASKS), task)

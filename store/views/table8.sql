@@ -1,0 +1,6 @@
+-- Table 8 as measured: accuracy with bilingual and multilingual calibration, 50 % unstructured, dense for reference.
+CREATE OR REPLACE VIEW table8 AS
+SELECT * EXCLUDE (source, paper_table, skip_blocks, model_folded)
+FROM by_task
+WHERE source = 'run' AND (method = 'dense' OR (pattern = 'unstructured' AND sparsity = 0.5 AND skip_blocks IS NULL AND contains(calibration, '+')))
+ORDER BY model, method <> 'dense', method, pattern, sparsity, len(calibration), calibration;
