@@ -8,15 +8,14 @@ import importlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import platformdirs
 from filelock import FileLock, Timeout
 
-PAUSE_S = 0.3
-"""How long a released device is left alone, so that who waits for it gets it: longer than the waiters' interval."""
+INTERVAL_S = 0.05
+PAUSE_S = 0.15
+"""How long a released device is left alone, so that who waits for it and looks every INTERVAL_S gets it."""
 
 
 class DeviceError(RuntimeError):
@@ -60,29 +59,46 @@ def gpus() -> tuple[Device, ...]:
     return tuple(gpu for gpu in found if str(gpu.index) in names or any(gpu.slot.startswith(n) for n in names))
 
 
-@contextmanager
-def claim(devices: tuple[Device, ...], waiting: Callable[[], None]) -> Iterator[Device]:
-    """Hold the first of `devices` that becomes free. `waiting` is called at each vain attempt."""
+@dataclass(frozen=True)
+class Claim:
+    """A device held by this process. Leaving it gives the device back and waits a moment for who is next."""
+
+    device: Device
+    lock: FileLock
+
+    def __enter__(self) -> Device:
+        return self.device
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+        time.sleep(PAUSE_S)
+
+
+def try_claim(devices: tuple[Device, ...]) -> Claim | None:
+    """Hold the first of `devices` that is free; None where none is, after INTERVAL_S."""
     folder = platformdirs.user_cache_path("calib-explorer") / "devices"
     folder.mkdir(parents=True, exist_ok=True)
-    locks = {device: FileLock(folder / f"{device.slot}.lock", thread_local=False) for device in devices}
-    device = _first_free(locks, waiting)
-    try:
-        yield device
-    finally:
-        locks[device].release()
+    for device in devices:
+        lock = FileLock(folder / f"{device.slot}.lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        return Claim(device, lock)
+    time.sleep(INTERVAL_S)
+    return None
 
 
-def _first_free(locks: dict[Device, FileLock], waiting: Callable[[], None]) -> Device:
-    while True:
-        for device, lock in locks.items():
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            return device
-        waiting()
-        time.sleep(PAUSE_S / 3)
+def bind(device: Device) -> None:
+    """Make a GPU the only one that this process sees. Must come before the first use of CUDA."""
+    if device.kind == "cuda":
+        os.environ["CUDA_VISIBLE_DEVICES"] = device.slot
+
+
+def bound(devices: tuple[Device, ...]) -> tuple[Device, ...]:
+    """The device that this process is bound to, where it is to one of `devices`; else all of them."""
+    slot = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return tuple(device for device in devices if device.slot == slot) or devices
 
 
 def _names(found: tuple[Device, ...]) -> list[str]:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from pipeline import devices
-from pipeline.devices import Device, DeviceError, choose, claim
+from pipeline.devices import Claim, Device, DeviceError, bind, bound, choose, try_claim
 
 SMI = '#!/bin/sh\necho "0, GPU-aaa, NVIDIA H100"\necho "1, GPU-bbb, NVIDIA H100"\n'
 CPU = choose("cpu", None)
 HOLDER = """
 import time
-from pipeline.devices import choose, claim
-with claim(choose("cpu", 1), lambda: None):
+from pipeline.devices import choose, try_claim
+with try_claim(choose("cpu", 1)):
     print("mine", flush=True)
     time.sleep(60)
 """
@@ -52,30 +52,44 @@ def test_devices_of_a_machine_with_two_gpus(tmp_path: Path, monkeypatch: pytest.
     assert choose("auto", None) == CPU
 
 
+def wait_for_claim() -> Claim:
+    while (claim := try_claim(CPU)) is None:
+        pass
+    return claim
+
+
 def test_who_waits_gets_the_device_next() -> None:
     order: list[str] = []
 
     def second() -> None:
-        with claim(CPU, lambda: order.append("waiting")):
+        with wait_for_claim():
             order.append("second")
 
-    with claim(CPU, lambda: None):
+    with wait_for_claim():
         thread = threading.Thread(target=second)
         thread.start()
-        time.sleep(0.3)
-    time.sleep(devices.PAUSE_S)
-    with claim(CPU, lambda: None):
+        time.sleep(0.2)
+        assert try_claim(CPU) is None
+    with wait_for_claim():
         order.append("first again")
     thread.join()
-    assert (order[0], order[-2:]) == ("waiting", ["second", "first again"])
+    assert order == ["second", "first again"]
 
 
 def test_a_killed_holder_gives_the_device_back() -> None:
     holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     holder.stdout.readline()
-    waited: list[int] = []
-    threading.Timer(0.3, holder.kill).start()
-    with claim(CPU, lambda: waited.append(1)):
-        assert waited
+    assert try_claim(CPU) is None
+    holder.kill()
+    with wait_for_claim() as device:
+        assert device == CPU[0]
     holder.communicate()
+
+
+def test_a_worker_stays_with_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = (Device("cuda", "GPU-aaa", 0), Device("cuda", "GPU-bbb", 1))
+    assert bound(pair) == pair
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    bind(pair[1])
+    assert bound(pair) == (pair[1],)
