@@ -1,0 +1,101 @@
+"""Perplexity and bits per byte on held-out text.
+
+Perplexity is the references' (Wanda, SparseGPT, GPTQ): the mean negative log-likelihood of the length - 1 predicted
+tokens of each sequence (the first is never predicted), then exp of the mean over sequences.
+
+Perplexities of two tokenizers, or of two scripts under one, are not comparable: a token is not the same amount of
+text. Bits per byte are: total nats / ln 2 / UTF-8 bytes of the decoded windows. The bytes are those of the whole
+window, its unpredicted first token included and special tokens left out, so that they are the text that was read; the
+first token's share (1 / length) makes the number that much too small, for every model alike.
+
+All languages of one length go through the model in one walk, so that each block is brought in once.
+
+tensor legend: sequences x length (tokens), batch x positions of a part of it, vocabulary
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float64, Int
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from pipeline.measures import Measured, Step
+from pipeline.stream import BlockStream
+
+TAIL_SHARE = 0.15
+"""What part of the work norm, head and likelihoods are taken to be in `Step.fraction`."""
+
+
+class Decoder(Protocol):
+    """The part of a tokenizer that is needed here."""
+
+    def decode(self, token_ids: Any, *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> Any:
+        """Tokens back to text."""
+
+
+@torch.no_grad()
+def measure(
+    model: PreTrainedModel,
+    windows: Mapping[str, Int[Tensor, "_ length"]],
+    tokenizer: Decoder,
+    device: torch.device,
+    batch: int | None = None,
+) -> Iterator[Step]:
+    """Perplexity and bits per byte of each language's windows, all of one length.
+
+    Each language's two Measured come in one Step, n = sequences. Raises NotANumber.
+    """
+    tokens = torch.cat(list(windows.values()))
+    nats = torch.zeros(len(tokens), dtype=torch.float64)
+    stream = BlockStream(model, tokens, device, batch)
+    for index, _ in enumerate(stream):
+        yield Step((1 - TAIL_SHARE) * index / len(stream.blocks), f"block {index + 1} of {len(stream.blocks)}")
+    for part in stream.logits():
+        nats[part.rows] += _nats(part.values, _targets(tokens, part.rows, part.positions)).cpu()
+        done = (part.rows.stop - 1 + part.positions.stop / tokens.shape[1]) / len(tokens)
+        yield Step(1 - TAIL_SHARE * (1 - done), "likelihoods")
+    for language, own in zip(windows, nats.split([len(texts) for texts in windows.values()]), strict=True):
+        yield Step(1.0, language, _measured(language, own, windows[language], tokenizer))
+
+
+def decoded_bytes(tokenizer: Decoder, windows: Int[Tensor, "sequences length"]) -> int:
+    """UTF-8 bytes of the windows' text."""
+    return sum(
+        len(tokenizer.decode(window, skip_special_tokens=True, clean_up_tokenization_spaces=False).encode())
+        for window in windows.tolist()
+    )
+
+
+def _targets(tokens: Int[Tensor, "sequences length"], rows: slice, positions: slice) -> Int[Tensor, "batch targets"]:
+    """The tokens that these positions predict: one fewer where the window ends."""
+    return tokens[rows, positions.start + 1 : positions.stop + 1]
+
+
+def _nats(
+    logits: Float[Tensor, "batch positions vocabulary"], targets: Int[Tensor, "batch targets"]
+) -> Float64[Tensor, " batch"]:
+    """Summed negative log-likelihoods, token by token in float32, summed in float64."""
+    predicting = logits[:, : targets.shape[1]].float()
+    losses = F.cross_entropy(predicting.flatten(0, 1), targets.flatten().to(logits.device), reduction="none")
+    return losses.double().reshape(targets.shape).sum(dim=1)
+
+
+def _measured(
+    language: str, nats: Float64[Tensor, " n"], windows: Int[Tensor, "n length"], tokenizer: Decoder
+) -> tuple[Measured, Measured]:
+    n_sequences, length = windows.shape
+    mean = (nats / (length - 1)).mean().item()
+    bits = nats.sum().item() / math.log(2) / decoded_bytes(tokenizer, windows)
+    return (
+        Measured("perplexity", "ppl", "lower", language, _exp(mean), n_sequences),
+        Measured("bits_per_byte", "bits/byte", "lower", language, bits, n_sequences),
+    )
+
+
+def _exp(nats: float) -> float:
+    """exp that gives infinity where math.exp raises."""
+    return math.exp(nats) if nats < 709 else math.inf
