@@ -78,7 +78,7 @@ class Journal:
     def _write(self, microseconds: int, table: str, data: polars.DataFrame) -> Path:
         path = self.folder.journal / f"{microseconds * 1000}-a{self.attempt}-{table}.parquet"
         buffer = io.BytesIO()
-        data.write_parquet(buffer, compression="zstd", statistics=True)
+        data.write_parquet(buffer, compression="zstd", statistics=len(data) > 1000)  # small ones are opened faster
         try:
             write_durably(path, buffer.getvalue())
         except OSError as error:

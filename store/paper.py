@@ -23,7 +23,8 @@ _PUBLISHED = r"""
 CREATE OR REPLACE TEMP TABLE published AS
 SELECT "table"::INTEGER AS paper_table, model, method, pattern, sparsity::DOUBLE AS sparsity,
   bits::INTEGER AS bits, group_size::INTEGER AS group_size, calib_languages AS calibration,
-  coalesce(eval_language, '') AS language, task, metric, coalesce(submodule, '') AS linear, value::DOUBLE AS value, note,
+  coalesce(eval_language, '') AS language, task, metric, coalesce(submodule, '') AS linear, value::DOUBLE AS value,
+  note,
   lower(concat_ws('-', 'paper-t' || "table", model, method,
     CASE WHEN bits IS NOT NULL THEN bits || 'bit'
          WHEN pattern = 'unstructured' THEN sparsity
