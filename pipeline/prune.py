@@ -7,7 +7,7 @@ input (locuslab/wanda lib/prune.py). Embeddings, norms and the head stay as they
 tensor legend: sequences x length (tokens)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +21,17 @@ from pipeline.anatomy import find_blocks, linears
 from pipeline.masks import MaskSummary, PackedMask, pack
 from pipeline.methods import CannotPrune, Method
 from pipeline.residence import resident
-from pipeline.spec.methods import Dense, MethodSpec, Pruning
+from pipeline.spec import Arithmetic
+from pipeline.spec.frozen import nearest
+from pipeline.spec.methods import Changing, Dense, MethodSpec, Pruning, is_linear
 from pipeline.stream import BlockStream
 from pipeline.watch import watch
 
 
 @dataclass(frozen=True)
 class BlockPruned:
-    """A block is done. Masks are by the linears' dotted paths in the model; a block left dense has none."""
+    """A block is done. Masks are by the linears' dotted paths in the model; what was left dense or only quantised has
+    none."""
 
     index: int
     n_blocks: int
@@ -60,23 +63,26 @@ def prune(
     spec: MethodSpec,
     device: torch.device,
     batch: int | None = None,
+    arithmetic: Arithmetic = "fast",
 ) -> Iterator[BlockPruned]:
     """Prune the model in place and yield after each block. Stopped halfway, it leaves half a pruned model.
 
     tokens: calibration text; None for methods that read none. batch: sequences in a forward (see BlockStream).
+    arithmetic: see RunSpec; "exact" takes one sequence at a time, whatever `batch` says.
     Raises CannotPrune with the linear's name, UnsupportedModel, and ValueError for settings that don't fit the model.
     """
     if isinstance(spec, Dense):
         return
     method = methods.load(spec.name)
     blocks = find_blocks(model)
-    dense = _left_dense(spec, len(blocks))
-    stream = _stream(method, model, tokens, device, batch)
+    _check_names(spec, blocks)
+    stream = _stream(method, model, tokens, device, 1 if arithmetic == "exact" else batch)
     for index, (path, block) in enumerate(zip(blocks, stream or _one_by_one(blocks.values(), device), strict=True)):
         masks: dict[str, PackedMask] = {}
-        if index not in dense:
-            statistics = {} if stream is None else _statistics(method, stream, block)
-            masks = {f"{path}.{name}": mask for name, mask in _prune_block(method, spec, path, block, statistics)}
+        chosen = {name: at for name in linears(block) if (at := spec.at(index, len(blocks), name)) is not None}
+        if chosen:
+            statistics = {} if stream is None else _statistics(method, stream, block, chosen, arithmetic)
+            masks = {f"{path}.{name}": mask for name, mask in _prune_block(method, chosen, path, block, statistics)}
         yield BlockPruned(index, len(blocks), path, masks)
 
 
@@ -96,29 +102,44 @@ def _one_by_one(blocks: Iterable[nn.Module], device: torch.device) -> Iterator[n
             yield block
 
 
-def _statistics(method: Method, stream: BlockStream, block: nn.Module) -> dict[str, Any]:
+def _statistics(
+    method: Method, stream: BlockStream, block: nn.Module, chosen: Collection[str], arithmetic: Arithmetic
+) -> dict[str, Any]:
     assert method.Statistics is not None
-    with watch(linears(block), method.Statistics, stream.length) as statistics:
+    watched = {name: linear for name, linear in linears(block).items() if name in chosen}
+    with watch(watched, method.Statistics, stream.length, arithmetic) as statistics:
         for _ in stream.run(block):
             pass
     return dict(statistics)
 
 
 def _prune_block(
-    method: Method, spec: MethodSpec, path: str, block: nn.Module, statistics: dict[str, Any]
+    method: Method, chosen: Mapping[str, Changing], path: str, block: nn.Module, statistics: dict[str, Any]
 ) -> Iterator[tuple[str, PackedMask]]:
-    for name, linear in linears(block).items():
+    for name, spec in chosen.items():
+        linear = block.get_submodule(name)
+        assert isinstance(linear, nn.Linear)
         try:
             pruned = method.prune(spec, linear.weight, statistics.get(name))
         except CannotPrune as error:
             raise CannotPrune(f"{path}.{name}: {error}") from None
         linear.weight.copy_(pruned.weight)
-        yield name, pack(pruned.mask)
+        if pruned.mask is not None:
+            yield name, pack(pruned.mask)
 
 
-def _left_dense(spec: Pruning, n_blocks: int) -> frozenset[int]:
-    """The indices of skip_blocks, counted from 0. Raises ValueError for blocks that the model does not have."""
-    for index in spec.skip_blocks:
-        if not -n_blocks <= index < n_blocks:
-            raise ValueError(f"skip_blocks: there is no block {index}; the model has blocks 0 to {n_blocks - 1}")
-    return frozenset(index % n_blocks for index in spec.skip_blocks)
+def _check_names(spec: Changing, blocks: Mapping[str, nn.Module]) -> None:
+    """Raise ValueError where the settings name a block or a linear that the model does not have."""
+    listed = [("skip_blocks", spec.skip_blocks, "skip_linears", spec.skip_linears)]
+    if isinstance(spec, Pruning):
+        listed += [("override.blocks", o.blocks or (), "override.linears", o.linears or ()) for o in spec.override]
+    names = sorted({name for block in blocks.values() for name in linears(block)})
+    for of_blocks, indices, of_linears, wanted in listed:
+        for index in indices:
+            if not -len(blocks) <= index < len(blocks):
+                raise ValueError(
+                    f"{of_blocks}: there is no block {index}; the model has blocks 0 to {len(blocks) - 1}"
+                )
+        for name in wanted:
+            if not any(is_linear(linear, (name,)) for linear in names):
+                raise ValueError(f"{of_linears}: no linear '{name}' in the model's blocks; {nearest(name, names)}")

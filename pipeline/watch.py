@@ -18,12 +18,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pipeline.anatomy import UnsupportedModel
+from pipeline.spec import Arithmetic
 
 
 class InputStatistics(Protocol):
-    """Running sums over a linear's inputs."""
+    """Running sums over a linear's inputs. `arithmetic`: see RunSpec."""
 
-    def __init__(self, columns: int, device: torch.device) -> None: ...
+    def __init__(self, columns: int, device: torch.device, arithmetic: Arithmetic) -> None: ...
 
     def add(self, inputs: Float[Tensor, "sequences tokens columns"]) -> None:
         """Take in some sequences. Must give the same sums however sequences are split into calls."""
@@ -35,14 +36,16 @@ S = TypeVar("S", bound=InputStatistics)
 
 
 @contextmanager
-def watch(linears: Mapping[str, nn.Linear], kind: type[S], length: int) -> Iterator[dict[str, S]]:
+def watch(
+    linears: Mapping[str, nn.Linear], kind: type[S], length: int, arithmetic: Arithmetic = "fast"
+) -> Iterator[dict[str, S]]:
     """While open, whatever the linears read goes into statistics of `kind`, by the linear's name.
 
     length: tokens in a sequence; it tells sequences apart where a model flattens them (OPT).
     On leaving, raises UnsupportedModel if linears that shared statistics did not always read the same tensor, or if a
     linear read nothing.
     """
-    watcher: _Watcher[S] = _Watcher(kind, length)
+    watcher: _Watcher[S] = _Watcher(kind, length, arithmetic)
     hooks = [
         linear.register_forward_pre_hook(lambda _, arguments, name=name: watcher.see(name, arguments[0]))
         for name, linear in linears.items()
@@ -68,8 +71,8 @@ class _Seen(Generic[S]):
 
 
 class _Watcher(Generic[S]):
-    def __init__(self, kind: type[S], length: int) -> None:
-        self.kind, self.length = kind, length
+    def __init__(self, kind: type[S], length: int, arithmetic: Arithmetic) -> None:
+        self.kind, self.length, self.arithmetic = kind, length, arithmetic
         self.statistics: dict[str, S] = {}
         self.n_calls: dict[str, int] = {}
         self.n_added: dict[int, int] = {}
@@ -82,7 +85,9 @@ class _Watcher(Generic[S]):
             entry = _Seen(weakref.ref(inputs), _version(inputs))
             self.seen.append(entry)
         if name not in self.statistics:
-            self.statistics[name] = self._shareable(entry) or self.kind(inputs.shape[-1], inputs.device)
+            self.statistics[name] = self._shareable(entry) or self.kind(
+                inputs.shape[-1], inputs.device, self.arithmetic
+            )
         self.n_calls[name] = self.n_calls.get(name, 0) + 1
         statistics = self.statistics[name]
         if not any(statistics is other for other in entry.added):

@@ -26,10 +26,11 @@ class CannotPrune(ValueError):
 
 @dataclass(frozen=True)
 class Pruned:
-    """A linear after pruning. The mask says which weights were removed (True), since a kept weight may be 0."""
+    """A linear after pruning. The mask says which weights were removed (True), since a kept weight may be 0; a method
+    that removes none has no mask."""
 
     weight: Float[Tensor, "rows columns"]
-    mask: Bool[Tensor, "rows columns"]
+    mask: Bool[Tensor, "rows columns"] | None
 
 
 class Method(Protocol):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.methods import Pruned
 from pipeline.selection import smallest_in_groups, smallest_in_rows
-from pipeline.spec import Wanda
+from pipeline.spec import Arithmetic, Wanda
 
 
 class Statistics:
@@ -21,7 +21,7 @@ class Statistics:
     The mean is kept running, one sequence at a time, in the reference's order of operations and rounding.
     """
 
-    def __init__(self, columns: int, device: torch.device) -> None:
+    def __init__(self, columns: int, device: torch.device, arithmetic: Arithmetic) -> None:  # noqa: ARG002  one order
         self.n_sequences = 0
         self.mean_square_norm: Float[Tensor, " columns"] = torch.zeros(columns, device=device)
 

@@ -4,11 +4,24 @@ from pipeline.spec.calibration import CalibrationSpec
 from pipeline.spec.complaints import GridError
 from pipeline.spec.grid import Grid
 from pipeline.spec.measures import MeasureSpec, Perplexity
-from pipeline.spec.methods import READS_NO_TEXT, Dense, Magnitude, MethodSpec, Wanda
-from pipeline.spec.run import RunSpec
+from pipeline.spec.methods import (
+    GPTQ,
+    READS_NO_TEXT,
+    RIA,
+    Dense,
+    Magnitude,
+    MethodSpec,
+    SparseGPT,
+    Wanda,
+    WandaUpdate,
+)
+from pipeline.spec.run import Arithmetic, RunSpec
 
 __all__ = [
+    "GPTQ",
     "READS_NO_TEXT",
+    "RIA",
+    "Arithmetic",
     "CalibrationSpec",
     "Dense",
     "Grid",
@@ -18,5 +31,7 @@ __all__ = [
     "MethodSpec",
     "Perplexity",
     "RunSpec",
+    "SparseGPT",
     "Wanda",
+    "WandaUpdate",
 ]

@@ -78,5 +78,7 @@ def _valid_keys(keys: list[int | str], data: dict[str, Any]) -> list[str]:
         ("axes",): grid.Axes,
         ("calibration",): grid.CalibrationText,
     }
+    if len(keys) > 1 and keys[-2] == "override":
+        return list(methods.Override.model_fields)
     named = methods.METHODS | {"perplexity": measures.Perplexity}
     return list((tables.get(tuple(keys)) or named[table["name"]]).model_fields)

@@ -13,7 +13,7 @@ from pipeline.spec.complaints import GridError, complain
 from pipeline.spec.frozen import Frozen, digest
 from pipeline.spec.measures import MeasureSpec
 from pipeline.spec.methods import READS_NO_TEXT, MethodSpec
-from pipeline.spec.run import DEMO_MODELS, DType, RunSpec
+from pipeline.spec.run import DEMO_MODELS, Arithmetic, DType, RunSpec
 from pipeline.spec.sources import absolute, check_languages, check_source, is_undivided
 
 
@@ -43,6 +43,7 @@ class Grid(Frozen):
     axes: Axes
     calibration: CalibrationText | None = None
     dtype: DType = "auto"
+    arithmetic: Arithmetic = "fast"
     measure: tuple[MeasureSpec, ...] = ()
 
     @classmethod
@@ -86,8 +87,14 @@ class Grid(Frozen):
                     yield RunSpec(model=model, method=method, dtype=self.dtype)
                     continue
                 for languages, seed in itertools.product(self.axes.calibration, self.axes.seed):
-                    calibration = self._calibration(languages)
-                    yield RunSpec(model=model, method=method, calibration=calibration, seed=seed, dtype=self.dtype)
+                    yield RunSpec(
+                        model=model,
+                        method=method,
+                        calibration=self._calibration(languages),
+                        seed=seed,
+                        dtype=self.dtype,
+                        arithmetic=self.arithmetic,
+                    )
 
     def _calibration(self, languages: str) -> CalibrationSpec:
         assert self.calibration is not None

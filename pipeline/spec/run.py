@@ -5,9 +5,11 @@ from typing import Literal
 
 from pipeline.spec.calibration import CalibrationSpec
 from pipeline.spec.frozen import Frozen, digest
-from pipeline.spec.methods import Dense, MethodSpec, Pruning
+from pipeline.spec.methods import GPTQ, Dense, MethodSpec, Pruning
 
 DType = Literal["auto", "float32", "bfloat16", "float16"]
+
+Arithmetic = Literal["fast", "exact"]
 
 DEMO_MODELS = {"demo": "SmolLM2-135M-Instruct", "demo-gemma": "gemma-3-270m"}
 """Models that come as a package; their names on screen and in SQL."""
@@ -19,6 +21,8 @@ class RunSpec(Frozen):
     model: hub id, "id@revision", a directory, "demo" or "demo-gemma".
     dtype: of the weights while pruning and measuring; "auto" is the checkpoint's own (float32 for the demo models).
     calibration, seed: None for methods that read no text.
+    arithmetic: "exact" keeps to the references' order of operations, one sequence at a time, and is theirs bit for
+        bit in float32 on one machine; "fast" sums in any order, in float32.
     """
 
     model: str
@@ -26,6 +30,7 @@ class RunSpec(Frozen):
     calibration: CalibrationSpec | None = None
     seed: int | None = None
     dtype: DType = "auto"
+    arithmetic: Arithmetic = "fast"
 
     @property
     def model_name(self) -> str:
@@ -43,12 +48,14 @@ class RunSpec(Frozen):
 
     @property
     def method_label(self) -> str:
-        """ "wanda-50%", "wanda-2of4", "dense"."""
+        """ "wanda-0.5", "wanda-2of4", "gptq-4bit-g128", "dense"."""
         if isinstance(self.method, Dense):
             return self.method.name
         return f"{self.method.name}-{_amount(self.method)}"
 
 
-def _amount(method: Pruning) -> str:
+def _amount(method: Pruning | GPTQ) -> str:
+    if isinstance(method, GPTQ):
+        return method.pattern.replace("/", "-")
     group = method.group
     return f"{method.sparsity:.4g}" if group is None else f"{group[0]}of{group[1]}"

@@ -1,0 +1,90 @@
+"""The C files beside this one, compiled for this machine at first use and kept in the cache.
+
+Without a C compiler the same loops run in torch, slower: `available` tells which it will be. A compiler need not be
+the system's: `pip install ziglang` brings one.
+"""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import platformdirs
+
+FLAGS = (("-march=native", "-fopenmp"), ("-march=native",), ("-fopenmp",), ())
+"""Tried in turn: not every compiler knows both. torch's OpenMP library is loaded already and is the one used."""
+
+
+@cache
+def library(name: str, contraction: str) -> ctypes.CDLL | None:
+    """NAME.c as a loaded library; None without a compiler, or where CALIB_EXPLORER_KERNELS=torch asks for none.
+
+    contraction: "off" rounds every multiplication and addition by itself, "fast" lets them fuse.
+    """
+    compiler = _compiler()
+    if compiler is None or os.environ.get("CALIB_EXPLORER_KERNELS") == "torch":
+        return None
+    source = Path(__file__).with_name(f"{name}.c")
+    key = hashlib.sha256(
+        b"\0".join([source.read_bytes(), contraction.encode(), " ".join(compiler).encode(), _processor()])
+    ).hexdigest()[:16]
+    target = platformdirs.user_cache_path("calib-explorer") / "kernels" / f"{name}-{key}.so"
+    if not target.exists() and not _compile(compiler, source, target, contraction):
+        return None
+    return ctypes.CDLL(str(target))
+
+
+def available() -> str:
+    """The compiler that makes the kernels, or "torch" where there is none."""
+    compiler = _compiler()
+    return "torch" if compiler is None or library("columns", "off") is None else " ".join(compiler)
+
+
+def _compile(compiler: tuple[str, ...], source: Path, target: Path, contraction: str) -> bool:
+    """True if it worked. Two processes may compile at once: the file appears whole or not at all."""
+    always = ("-O3", f"-ffp-contract={contraction}", "-fno-math-errno", "-shared", "-fPIC", "-lm")
+    message = ""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            made = Path(folder) / target.name
+            for flags in FLAGS:
+                command = [*compiler, *flags, str(source), *always, "-o", str(made)]
+                done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+                if done.returncode == 0:
+                    made.replace(target)
+                    return True
+                message = done.stderr.strip()
+    except (OSError, subprocess.SubprocessError) as error:
+        message = str(error)
+    warnings.warn(
+        f"{source.name} could not be compiled with {compiler[0]}; torch does its work, slower: {message[:500]}",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+    return False
+
+
+@cache
+def _compiler() -> tuple[str, ...] | None:
+    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        if name and (path := shutil.which(name)):
+            return (path,)
+    return (sys.executable, "-m", "ziglang", "cc") if find_spec("ziglang") else None
+
+
+def _processor() -> bytes:
+    """What -march=native depends on: a cache may be shared by machines of different kinds."""
+    if sys.platform == "linux":
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        known = {line.partition(":")[0].strip(): line for line in lines}
+        return f"{known.get('model name')} {known.get('flags') or known.get('Features')}".encode()
+    return f"{platform.machine()} {platform.processor()} {platform.version()}".encode()
