@@ -6,7 +6,7 @@ from app.table import cell_width, pad
 from app.terminal import Colour
 from store.matrix import Cell, Matrix
 
-GAP = "  "
+GAP = 2
 MISSING = "·"
 CORNER = "calibration"
 
@@ -55,11 +55,14 @@ def seeds(matrix: Matrix) -> tuple[int, int]:
 def _lines(matrix: Matrix, colour: Colour, with_sd: bool) -> list[str]:
     texts = {(row, c): _text(matrix, row, c, with_sd) for row in matrix.rows for c in matrix.columns}
     first = max(map(cell_width, (CORNER, *matrix.rows)))
-    widths = {c: max(cell_width(c) + 1, *(cell_width(texts[row, c]) for row in matrix.rows)) for c in matrix.columns}
-    lines = [(pad(CORNER, first) + GAP + GAP.join(pad(f"{c} ", widths[c], True) for c in matrix.columns)).rstrip()]
+    widths = {
+        c: GAP + max(cell_width(c) + 1, *(cell_width(texts[row, c]) for row in matrix.rows)) for c in matrix.columns
+    }
+    header = "".join(pad(f"{c} ", widths[c], True) for c in matrix.columns)
+    lines = [(pad(CORNER, first) + header).rstrip()]
     for row in matrix.rows:
         cells = [_coloured(matrix, row, c, pad(texts[row, c], widths[c], True), colour) for c in matrix.columns]
-        lines.append((pad(row, first) + GAP + GAP.join(cells)).rstrip())
+        lines.append((pad(row, first) + "".join(cells)).rstrip())
     return lines
 
 

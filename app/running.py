@@ -1,9 +1,11 @@
 """Starting grids, in the foreground or detached with the explorer on them, and ending them."""
 
+import itertools
 import os
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.failures import CommandError
@@ -13,15 +15,35 @@ EARLY_S = 1.0
 """A pipeline that refuses its input (an unknown option, no such device) has ended by then."""
 
 
-def run_grid(grid: str, store: Path, arguments: list[str], headless: bool) -> None:
-    """Run the grid file `grid` (or "demo"). `arguments` are the pipeline's own options.
+@dataclass(frozen=True)
+class Options:
+    """What the pipeline is told besides the grid and the store; None and False are its own defaults."""
+
+    device: str = "auto"
+    threads: int | None = None
+    workers: int | None = None
+    retry_failed: bool = False
+    quiet: bool = False
+    json: bool = False
+
+    def arguments(self) -> tuple[str, ...]:
+        """As `python -m pipeline` wants them."""
+        values = {"--device": self.device, "--threads": self.threads, "--workers": self.workers}
+        flags = {"--retry-failed": self.retry_failed, "--quiet": self.quiet, "--json": self.json}
+        pairs = [(name, str(value)) for name, value in values.items() if value is not None]
+        return (*itertools.chain.from_iterable(pairs), *(name for name, is_set in flags.items() if is_set))
+
+
+def run_grid(grid: str, store: Path, options: Options, headless: bool) -> None:
+    """Run the grid file `grid` (or "demo").
 
     Headless, this process becomes the pipeline, so that its exit code and Ctrl-C are the pipeline's.
     """
     if headless:
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", "pipeline", grid, "--store", str(store), *arguments])
-    _run_detached(grid, store, arguments)
+        command = [sys.executable, "-m", "pipeline", grid, "--store", str(store), *options.arguments()]
+        os.execv(sys.executable, command)
+    _run_detached(grid, store, options)
 
 
 def cancel_work(name: str, store: Path) -> None:
@@ -41,17 +63,17 @@ def cancel_work(name: str, store: Path) -> None:
         raise CommandError(f"grid {grid} was asked to stop and has not yet: see {GridFolder.at(runs, grid).log}")
 
 
-def _run_detached(grid: str, store: Path, arguments: list[str]) -> None:
+def _run_detached(grid: str, store: Path, options: Options) -> None:
     from pipeline.demo import GRID
     from pipeline.launch import launch, load
     from store.folders import GridFolder
 
-    loaded = load(GRID if grid == "demo" else Path(grid))
+    loaded = load(GRID if grid == "demo" and not Path(grid).exists() else Path(grid))
     folder = GridFolder.at(runs_folder(store), loaded.grid_id)
     if folder.held():
         print(f"Grid {loaded.grid_id} is being run already.")
     else:
-        _check_alive(launch(loaded, store, arguments=tuple(arguments)), folder.log)
+        _check_alive(launch(loaded, store, arguments=options.arguments()), folder.log)
         print(f"Started grid {loaded.grid_id} in the background; log: {folder.log}")
     if sys.stdin.isatty() and sys.stdout.isatty():
         open_explorer(store)

@@ -9,15 +9,12 @@ import typer
 from app.commands import machine, reading, running, storing
 from app.commands.options import Color, Store
 
-PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
-"""`run` hands options that it does not know to the pipeline."""
-
 command = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
 )
 for group in (reading.commands, running.commands, storing.commands, machine.commands):
     for name, function in group.items():
-        command.command(name, context_settings=PASS_ON if name == "run" else None)(function)
+        command.command(name)(function)
 
 
 def _version(wanted: bool) -> None:

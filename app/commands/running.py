@@ -15,18 +15,22 @@ What next:
 
 
 def run(
-    context: typer.Context,
     grid: Annotated[str, typer.Argument(metavar="GRID", help="A grid file (TOML), or 'demo'.")],
     headless: Annotated[
         bool, typer.Option("--headless", help="Stay in the foreground: progress here, no explorer.")
     ] = False,
     store: Store = Path("results.duckdb"),
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or cuda:N.")] = "auto",
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a worker.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs at the same time.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed runs again.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Progress as JSON, one object a line.")] = False,
 ) -> None:
     """Prune and measure what a grid asks for.
 
     What is there already is not done again. Without --headless the runs start in the background (they outlive this
     terminal) and the explorer opens on them.
-    All other options go to the pipeline: 'python -m pipeline --help' lists them.
 
     Exit codes with --headless: 0 all done, 1 some runs failed, 2 bad input, 75 somebody else is running this grid,
     130 interrupted. The same command again goes on where it stopped.
@@ -35,11 +39,11 @@ def run(
     Examples:
       calib-explorer run --headless demo
       calib-explorer run table-1.toml
-      calib-explorer run --headless table-1.toml --store /data/table-1/results.duckdb
+      calib-explorer run --headless table-1.toml --store /data/table-1/results.duckdb --device cuda:1
     """
-    from app.running import run_grid
+    from app.running import Options, run_grid
 
-    run_grid(grid, store, context.args, headless)
+    run_grid(grid, store, Options(device, threads, workers, retry_failed, quiet, as_json), headless)
 
 
 def runs(
