@@ -1,5 +1,6 @@
 """A model's files from the Hugging Face hub: a folder of the hub's own cache, fetched where it is not there yet."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -7,11 +8,13 @@ from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_fro
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
+    IncompleteSnapshotError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import RepoSibling
+from huggingface_hub.utils import validate_repo_id
 
 from pipeline import hub
 from pipeline.models import space
@@ -20,17 +23,26 @@ from pipeline.models.quiet import no_progress_bars
 
 log = logging.getLogger(__name__)
 
-ASKED = "; asked as a hub id because there is no such directory"
-
 
 def cached(repo: str, revision: str | None = None) -> Path | None:
     """The folder of a snapshot that was fetched before, if its weights are there. Asks nobody."""
     try:
         folder = Path(snapshot_download(repo, revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
+    except IncompleteSnapshotError as error:
+        folder = Path(error.snapshot_path)  # it lacks files of the repository, not necessarily ones we need
+    except LocalEntryNotFoundError:
         return None
-    weights = any(folder.glob("*.safetensors")) or any(folder.glob("*.bin"))
-    return folder if weights and (folder / "config.json").is_file() else None
+    return folder if _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """True where the configuration and every file of the weights is there."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    else:
+        files = {file.name for pattern in ("*.safetensors", "*.bin") for file in folder.glob(pattern)}
+    return bool(files) and all((folder / name).exists() for name in (*files, "config.json"))
 
 
 def fetch(repo: str, revision: str | None = None, endpoint: str | None = None) -> Path:
@@ -39,6 +51,10 @@ def fetch(repo: str, revision: str | None = None, endpoint: str | None = None) -
     endpoint: the hub's address where it is not the usual one (HF_ENDPOINT).
     Raises ModelError: no such id or revision, a gated model, no network, no space.
     """
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise ModelError(f"'{repo}' is neither a directory nor a hub id: {error}") from None
     why = None if endpoint else hub.unreachable()
     if why is None:
         try:
@@ -50,18 +66,20 @@ def fetch(repo: str, revision: str | None = None, endpoint: str | None = None) -
                 "(or set HF_TOKEN) with an account that has access"
             ) from None
         except RepositoryNotFoundError:
-            raise ModelError(f"no model '{repo}' on the hub{ASKED} (a private one needs 'hf auth login')") from None
+            raise ModelError(
+                f"model '{repo}': no such directory, no such model on the hub (a private one needs 'hf auth login')"
+            ) from None
         except RevisionNotFoundError:
             raise ModelError(f"{repo} has no revision '{revision}': a branch, a tag or a commit is wanted") from None
-        except HFValidationError as error:
-            raise ModelError(f"'{repo}' is neither a directory nor a hub id: {error}") from None
-        except OSError as error:  # the hub's client raises its own errors and the network's as such
+        except ModelError:
+            raise
+        except Exception as error:  # the hub's client raises the network's errors as they come
             why = f"the hub failed ({' '.join(str(error).split())[:200]})"
     if folder := cached(repo, revision):
         log.info("%s: %s; the copy fetched before is used", repo, why)
         return folder
     named = repo if revision is None else f"{repo}@{revision}"
-    raise ModelError(f"model '{named}' is not on this machine and cannot be fetched: {why}{ASKED}")
+    raise ModelError(f"model '{named}': no such directory, not fetched before, and {why}")
 
 
 def _fetch(repo: str, revision: str | None, endpoint: str | None) -> Path:
