@@ -74,19 +74,22 @@ class Claim:
         time.sleep(PAUSE_S)
 
 
-def try_claim(devices: tuple[Device, ...]) -> Claim | None:
-    """Hold the first of `devices` that is free; None where none is, after INTERVAL_S."""
+def try_claim(devices: tuple[Device, ...], patience_s: float = 0.0) -> Claim | None:
+    """Hold the first of `devices` that becomes free within `patience_s`; None where none does."""
     folder = platformdirs.user_cache_path("calib-explorer") / "devices"
     folder.mkdir(parents=True, exist_ok=True)
-    for device in devices:
-        lock = FileLock(folder / f"{device.slot}.lock", thread_local=False)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        return Claim(device, lock)
-    time.sleep(INTERVAL_S)
-    return None
+    deadline = time.monotonic() + patience_s
+    while True:
+        for device in devices:
+            lock = FileLock(folder / f"{device.slot}.lock", thread_local=False)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            return Claim(device, lock)
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(INTERVAL_S)
 
 
 def bind(device: Device) -> None:

@@ -1,6 +1,5 @@
 """What a grid still has to do: its runs against what lies in their folders."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +57,15 @@ def plan(grid: Grid, runs: Path, *, retry_failed: bool) -> Plan:
 def outstanding(run: RunSpec, measures: tuple[MeasureSpec, ...], folder: RunFolder) -> Todo | None:
     """What is missing of a run, None where nothing is."""
     have = {(evaluation, language) for evaluation, _, _, language in units(folder)}
-    missing = tuple(wanted for measure in measures if (wanted := _without(measure, have.__contains__)) is not None)
+    names = [measure.name for measure in measures]  # those of one name together, as the stages are
+    ordered = sorted(measures, key=lambda measure: names.index(measure.name))
+    missing = tuple(wanted for measure in ordered if (wanted := _without(measure, have)) is not None)
     if not missing and folder.state().status == "done":
         return None
     return Todo(run, missing, folder.masks.exists())
 
 
-def _without(measure: MeasureSpec, have: Callable[[tuple[str, str]], bool]) -> MeasureSpec | None:
+def _without(measure: MeasureSpec, have: set[tuple[str, str]]) -> MeasureSpec | None:
     """The measure with the languages that are not there yet, None where all are."""
-    languages = tuple(language for language in measure.languages if not have((measure.evaluation, language)))
+    languages = tuple(language for language in measure.languages if (measure.evaluation, language) not in have)
     return measure.model_copy(update={"languages": languages}) if languages else None

@@ -8,6 +8,7 @@ import resource
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -61,8 +62,21 @@ def host() -> str:
     return socket.gethostname()
 
 
-def peak_memory_bytes() -> int:
-    """The largest resident size this process had."""
+def reset_peak_memory() -> None:
+    """Start counting peak memory anew, where the system can (Linux), so that a worker's runs don't inherit it."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_memory_bytes(*, on_gpu: bool) -> int:
+    """The largest resident size of this process since the last reset, or the most that torch took on the GPU."""
+    if on_gpu:
+        return int(sys.modules["torch"].cuda.max_memory_allocated())
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -65,9 +65,9 @@ def stages(
         found.append(Stage("prune", PRUNE_PASSES * machine.seconds(tokens, parameters)))
     elif run.method.name != "dense":
         found.append(Stage("apply" if masks_ready else "prune", 0.2 + parameters / 50e6))
-    for measure in missing:
-        tokens = len(measure.languages) * measure.samples * measure.length
-        found.append(Stage(measure.name, MEASURE_PASSES * machine.seconds(tokens, parameters)))
+    for name in dict.fromkeys(measure.name for measure in missing):
+        tokens = sum(len(m.languages) * m.samples * m.length for m in missing if m.name == name)
+        found.append(Stage(name, MEASURE_PASSES * machine.seconds(tokens, parameters)))
     return tuple(found)
 
 

@@ -1,0 +1,97 @@
+"""Making a run's pruned model out of the dense one: by pruning, or by applying the masks of an earlier attempt."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+
+from pipeline import text
+from pipeline.bench import BENCH
+from pipeline.mask_file import MaskFile
+from pipeline.masks import MaskSummary, apply_masks, read_masks
+from pipeline.progress import Report
+from pipeline.prune import prune
+from pipeline.spec import CalibrationSpec, Dense, RunSpec
+from pipeline.text import Tokens
+from pipeline.work import Work, noted
+from store.folders import RunFolder
+
+log = logging.getLogger(__name__)
+
+KEEPS_WEIGHTS = ("magnitude", "wanda")
+"""Methods that leave kept weights as they were: dense weights and masks give the pruned model."""
+
+
+def make(work: Work) -> Iterator[Report]:
+    """Prune the model on the bench in place. Its masks are in the run's folder afterwards."""
+    run = work.run
+    if isinstance(run.method, Dense):
+        return
+    if is_there(run, work.folder):
+        yield Report("apply")
+        BENCH.change()
+        apply_masks(work.loaded.model, work.folder.masks)
+        yield Report("apply", 1.0)
+        return
+    tokens = None
+    if run.calibration is not None:
+        yield Report("calibrate")
+        tokens = _calibrate(work, run.calibration)
+        yield Report("calibrate", 1.0)
+    yield from _prune(work, tokens)
+
+
+def is_there(run: RunSpec, folder: RunFolder) -> bool:
+    """Whether dense weights and the run's folder give the pruned model: the masks are whole, and those that the
+    run's journal speaks of."""
+    if isinstance(run.method, Dense):
+        return True
+    expected = Counter(row["sha256"] for row in noted(folder, "mask_summary"))
+    if run.method.name not in KEEPS_WEIGHTS or not expected or not folder.masks.exists():
+        return False
+    try:
+        found = Counter(mask.sha256 for _, mask in read_masks(folder.masks))
+    except ValueError as error:
+        log.warning("%s; pruning again", error)
+        return False
+    return found == expected
+
+
+def _calibrate(work: Work, spec: CalibrationSpec) -> Tokens:
+    """The calibration tokens, noted in the run's journal with the documents they came from."""
+    tokens = text.calibration_tokens(spec, work.run.seed or 0, work.loaded.tokenizer)
+    rows = [
+        {
+            "sequence": index,
+            "language": document.language,
+            "document": document.id,
+            "n_tokens": document.n_tokens,
+            "sha256": document.sha256,
+        }
+        for index, document in enumerate(tokens.documents)
+    ]
+    if rows:
+        work.record.journal.write("calibration_document", rows)
+    facts = {"calibration_sha256": tokens.sha256, "calibration_documents": len(rows) or None}
+    work.record.write("running", facts)
+    return tokens
+
+
+def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
+    yield Report("prune")
+    BENCH.change()
+    summaries: list[MaskSummary] = []
+    n_removed = n_weights = 0
+    with MaskFile(work.folder.masks) as file:
+        ids = None if tokens is None else tokens.ids
+        for block in prune(work.loaded.model, ids, work.run.method, work.device):
+            for name, mask in block.masks.items():
+                file.add(name, mask)
+            summaries += block.summaries()
+            n_removed += block.n_removed
+            n_weights += block.n_weights
+            done = block.index + 1
+            yield Report("prune", done / block.n_blocks, f"block {done} of {block.n_blocks}")
+    if summaries:
+        path = f"{work.folder.run_id}/{work.folder.masks.name}"
+        work.record.journal.write("mask_summary", [{**vars(summary), "path": path} for summary in summaries])
+    work.record.write("running", {"sparsity_reached": n_removed / n_weights if n_weights else 0.0})

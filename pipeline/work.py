@@ -1,0 +1,83 @@
+"""A run on a model, from loading to the last measurement: what a worker does with torch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars
+import torch
+
+from pipeline.bench import BENCH
+from pipeline.devices import Device, DeviceError
+from pipeline.models import Loaded
+from pipeline.plan import Todo
+from pipeline.progress import Report
+from pipeline.record import Record
+from pipeline.spec import RunSpec
+from store.folders import RunFolder
+from store.segments import segments_in
+
+
+@dataclass(frozen=True)
+class Work:
+    """A run under way: everything finished goes to its record's journal at once."""
+
+    run: RunSpec
+    folder: RunFolder
+    record: Record
+    device: torch.device
+    loaded: Loaded
+
+    def noted(self, table: str) -> list[dict[str, Any]]:
+        """The rows of a table that the run writes as a whole, as last written."""
+        return noted(self.folder, table)
+
+
+def begin(todo: Todo, folder: RunFolder, record: Record, device: Device, threads: int) -> Iterator[Report]:
+    """Do the run. Raises what went wrong in words; DeviceError where torch can't use the device."""
+    from pipeline import measurements, pruned_model
+
+    if not todo.missing and pruned_model.is_there(todo.run, folder):
+        return  # killed after the last measurement: only the record is missing
+    torch.set_num_threads(threads)
+    target = _target(device)
+    yield Report("load")
+    loaded = BENCH.take(todo.run.model, todo.run.dtype)
+    record.write("running", _facts(loaded))
+    yield Report("load", 1.0)
+    work = Work(todo.run, folder, record, target, loaded)
+    yield from pruned_model.make(work)
+    for measure in todo.missing:
+        same = [other for other in todo.missing if other.name == measure.name]
+        for report in measurements.take(work, measure):
+            yield replace(report, fraction=(same.index(measure) + report.fraction) / len(same))
+
+
+def noted(folder: RunFolder, table: str) -> list[dict[str, Any]]:
+    """The rows of a run's last segment of a table; none where there is none or it can't be read."""
+    segments = [segment for segment in segments_in(folder.journal) if segment.table == table]
+    try:
+        return polars.read_parquet(segments[-1].path).to_dicts() if segments else []
+    except (OSError, polars.exceptions.PolarsError):
+        return []
+
+
+def _facts(loaded: Loaded) -> dict[str, Any]:
+    """The columns of table `run` that the loaded model tells."""
+    model = loaded.model
+    return {
+        "model_revision": loaded.revision,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "n_blocks": model.config.get_text_config().num_hidden_layers,
+        "note": f"weights: {loaded.source}",
+    }
+
+
+def _target(device: Device) -> torch.device:
+    if device.kind == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            f"{device.name} is there but torch {torch.__version__} can't use it: it is a build for CPUs, or the "
+            "driver is too old. Install a CUDA build of torch, or use --device cpu"
+        )
+    return torch.device(device.kind)
