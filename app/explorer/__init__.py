@@ -21,7 +21,7 @@ def run(store: Path, runs: Path, color: ColourChoice = "auto", view: str | None 
         raise CommandError(str(error)) from None
     mode = colours(color)
     prepare(mode, os.environ)
-    from app.explorer.explorer import Explorer  # noqa: PLC0415  Textual reads the environment when imported
+    from app.explorer.explorer import Explorer
 
     problem = Explorer(store, runs, mode, asked).run()
     if problem:

@@ -49,21 +49,24 @@ class Heatmap(Widget, can_focus=True):
         self._top = self._left = 0
 
     def show(self, sheet: Sheet, room: Geometry, palette: Palette) -> None:
-        """Draw `sheet`: all of it where sizes, labels or colours changed, else the cells that differ."""
+        """Draw `sheet`: all of it where sizes, labels or colours changed, else the cells that differ. The cursor
+        stays on its cell, whatever row that has become."""
         before, self.sheet = self.sheet, sheet
         same = (room, palette, sheet.rows, sheet.columns) == (self._room, self.palette, before.rows, before.columns)
-        if same and before.marked == sheet.marked:
+        if same and (before.marked, before.transposed) == (sheet.marked, sheet.transposed):
             for row, (old, new) in enumerate(zip(before.tiles, sheet.tiles, strict=True)):
                 for column, (one, other) in enumerate(zip(old, new, strict=True)):
-                    if one != other:
+                    if one != other and self._in_view(row, column):
                         self.refresh(self._cell_region(row, column))
             return
+        resized = (room.width, room.height) != (self._room.width, self._room.height)
         self._room, self.palette = room, palette
         self.styles.width, self.styles.height = room.width, room.height
-        self.row = min(self.row, max(0, len(sheet.rows) - 1))
-        self.column = min(self.column, max(0, len(sheet.columns) - 1))
+        self.row, self.column = sheet.find(before.place(self.row, self.column)) or (self.row, self.column)
+        self.row = max(0, min(self.row, len(sheet.rows) - 1))
+        self.column = max(0, min(self.column, len(sheet.columns) - 1))
         self._scroll()
-        self.refresh(layout=True)
+        self.refresh(layout=resized)
 
     def move_to(self, row: int, column: int) -> None:
         """Put the cursor on a cell, or on the nearest there is, and say so."""
@@ -90,6 +93,10 @@ class Heatmap(Widget, can_focus=True):
         self._top = _window(self.row, self._top, self._room.n_rows, len(self.sheet.rows))
         self._left = _window(self.column, self._left, self._room.n_columns, len(self.sheet.columns))
         return (self._top, self._left) != before
+
+    def _in_view(self, row: int, column: int) -> bool:
+        down, right = row - self._top, column - self._left
+        return 0 <= down < self._room.n_rows and 0 <= right < self._room.n_columns
 
     def _cell_region(self, row: int, column: int) -> Region:
         width, height = self.cell_size

@@ -9,8 +9,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-Span = tuple[str, str]
-"""(text, look); looks are the component classes of `Lines` without their prefix, "" for plain text."""
+Span = tuple[str, str | Style]
+"""(text, look): a style, or the name of a component class of `Lines` without its prefix, "" for plain text."""
 Line = tuple[Span, ...]
 
 
@@ -49,7 +49,9 @@ class Lines(Widget):
         strip = Strip([Segment(text, base + self._style(look)) for text, look in line])
         return strip.adjust_cell_length(self.size.width, base)
 
-    def _style(self, look: str) -> Style:
+    def _style(self, look: str | Style) -> Style:
+        if isinstance(look, Style):
+            return look
         return self.get_component_rich_style(f"lines--{look}", partial=True) if look else Style()
 
 
@@ -62,7 +64,8 @@ def cut(line: Line, width: int) -> Line:
     """The line, ending in "…" where it does not fit."""
     if line_width(line) <= width:
         return line
-    room, spans = max(0, width - 1), []
+    room = max(0, width - 1)
+    spans: list[Span] = []
     for text, look in line:
         spans.append((set_cell_size(text, min(room, cell_len(text))), look))
         room -= cell_len(spans[-1][0])

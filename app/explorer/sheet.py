@@ -49,10 +49,21 @@ class Sheet:
         """Terminal columns of the longest number and its mark."""
         return max((len(tile.text) + bool(tile.mark) for row in self.tiles for tile in row), default=1)
 
-    def place(self, row: int, column: int) -> Place:
+    def place(self, row: int, column: int) -> Place | None:
         """The matrix's (calibration, evaluation language) at a position of the sheet."""
+        if not (0 <= row < len(self.rows) and 0 <= column < len(self.columns)):
+            return None
         names = self.rows[row], self.columns[column]
         return (names[1], names[0]) if self.transposed else names
+
+    def find(self, place: Place | None) -> tuple[int, int] | None:
+        """The position of a cell of the matrix; None where the sheet has no such cell."""
+        row, column = place or ("", "")
+        if self.transposed:
+            row, column = column, row
+        if row not in self.rows or column not in self.columns:
+            return None
+        return self.rows.index(row), self.columns.index(column)
 
 
 EMPTY = Sheet((), (), ())
@@ -72,9 +83,7 @@ def draw(
         for column in matrix.columns
     }
     rows, columns = (matrix.columns, matrix.rows) if transposed else (matrix.rows, matrix.columns)
-    lines = tuple(
-        tuple(tiles[(column, row) if transposed else (row, column)] for column in columns) for row in rows
-    )
+    lines = tuple(tuple(tiles[(column, row) if transposed else (row, column)] for column in columns) for row in rows)
     return Sheet(rows, columns, lines, dict(marked), transposed)
 
 

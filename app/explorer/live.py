@@ -1,0 +1,129 @@
+"""Runs as their folders tell them, read again twice a second: what is queued, what is running and how far it is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from store.folders import RunFolder, State, run_folders
+from store.matrix import Cell, Matrix, Place
+from store.view import fold
+
+UNFINISHED = ("running", "queued", "failed", "interrupted")
+_ORDER = ("running", "queued", "interrupted", "failed", "done", "")
+
+
+@dataclass(frozen=True)
+class Live:
+    """One run: how it stands and, while it is unfinished, what it prunes."""
+
+    run_id: str
+    state: State
+    model: str = ""
+    method: str = ""
+    pattern: str | None = None
+    sparsity: float | None = None
+    calibration: str = ""
+    seed: int | None = None
+
+
+class Folders:
+    """The run folders, with the specs and the final states that were read before."""
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = runs
+        self._specs: dict[str, Live] = {}
+        self._finished: dict[str, tuple[int, State]] = {}
+        self.seen: tuple[object, object] | None = None
+
+    def look(self) -> tuple[Live, ...]:
+        """Every run, those under way first."""
+        found = [self._read(folder) for folder in run_folders(self._runs)]
+        return tuple(sorted(found, key=lambda run: (_rank(run.state), run.run_id)))
+
+    def _read(self, folder: RunFolder) -> Live:
+        written = _mtime(folder.path / "state.json")
+        known = self._finished.get(folder.run_id)
+        if known is not None and known[0] == written:
+            state = known[1]
+        else:
+            state = folder.state()
+            if state.status == "done":
+                self._finished[folder.run_id] = written, state
+        if state.status not in UNFINISHED:
+            return Live(folder.run_id, state)
+        if folder.run_id not in self._specs:
+            self._specs[folder.run_id] = _spec(folder)
+        return replace(self._specs[folder.run_id], state=state)
+
+
+def cells(matrix: Matrix, runs: Iterable[Live]) -> dict[Place, Cell]:
+    """The cells of `matrix` without a number that a queued, running or failed run will fill."""
+    waiting: dict[Place, Cell] = {}
+    if matrix.view.source != "run":
+        return waiting
+    for run in runs:
+        status = "failed" if run.state.status == "interrupted" else run.state.status
+        if run.state.status not in UNFINISHED or not _in_slice(run, matrix):
+            continue
+        for column in matrix.columns:
+            place = (run.calibration, column)
+            if matrix[place].value is None and place not in waiting:
+                waiting[place] = Cell(run_ids=(run.run_id,), status=status, fraction=run.state.fraction)
+    return waiting
+
+
+def counts(runs: Iterable[Live]) -> dict[str, int]:
+    """How many runs are running, queued, failed (interrupted ones among them)."""
+    states = [run.state.status for run in runs]
+    return {
+        "running": states.count("running"),
+        "queued": states.count("queued"),
+        "failed": states.count("failed") + states.count("interrupted"),
+    }
+
+
+def _in_slice(run: Live, matrix: Matrix) -> bool:
+    view = matrix.view
+    same_sparsity = view.sparsity is None or run.sparsity is None or abs(view.sparsity - run.sparsity) < 0.005
+    return (
+        fold(run.model) == fold(view.model or "")
+        and run.method == view.method
+        and (run.pattern or None) == (view.pattern or None)
+        and same_sparsity
+    )
+
+
+def _spec(folder: RunFolder) -> Live:
+    """What a run prunes. pydantic reads it, so that a name on screen is the pipeline's."""
+    from pipeline.launch import run_spec
+    from pipeline.spec.methods import Pruning
+
+    try:
+        spec = run_spec(folder)
+    except (OSError, ValueError):
+        spec = None
+    if spec is None:
+        return Live(folder.run_id, State(""))
+    text = spec.calibration
+    pruning = spec.method if isinstance(spec.method, Pruning) else None
+    return Live(
+        run_id=folder.run_id,
+        state=State(""),
+        model=spec.model_name,
+        method=spec.method.name,
+        pattern=pruning.pattern if pruning else None,
+        sparsity=pruning.target_sparsity if pruning else None,
+        calibration=text.label if text else spec.method.name,
+        seed=spec.seed,
+    )
+
+
+def _rank(state: State) -> int:
+    return _ORDER.index(state.status) if state.status in _ORDER else len(_ORDER)
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

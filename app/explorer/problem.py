@@ -1,0 +1,42 @@
+"""The screen for a store that cannot be read."""
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from app.explorer.lines import Line, Lines, wrapped
+
+
+class Problem(ModalScreen[None]):
+    """What is wrong, and what to do."""
+
+    BINDINGS = [Binding("q,escape,enter", "app.quit", "quit")]  # noqa: RUF012  a ClassVar of Screen
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Lines(id="dialog-title")
+            yield Lines(id="dialog-text")
+            yield Lines(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        self.draw()
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    def draw(self) -> None:
+        """Break the text for the width there is."""
+        width = min(90, self.app.size.width - 8)
+        lines: list[Line] = [line for part in self.text.splitlines() for line in wrapped(part, width)]
+        lines = lines[: max(1, self.app.size.height - 8)]
+        self.query_one("#dialog").styles.width = width + 6
+        self.query_one("#dialog").styles.height = len(lines) + 5
+        self.query_one("#dialog-text").styles.height = len(lines)
+        self.query_one("#dialog-title", Lines).show([(("The store cannot be shown", "bad"),)])
+        self.query_one("#dialog-text", Lines).show(lines)
+        self.query_one("#dialog-keys", Lines).show([(("q leaves; runs that were started go on", "muted"),)])

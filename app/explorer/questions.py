@@ -1,0 +1,166 @@
+"""What the screens ask the store, and the answers as messages. Questions are answered in the store's thread."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from app.explorer.live import Folders, Live
+from app.explorer.store_thread import Question
+from store.matrix import Matrix
+from store.view import View
+
+if TYPE_CHECKING:
+    from store.cell import CellDetails
+    from store.compare import Difference
+    from store.reader import Reader
+    from store.slices import Slice
+
+
+class MatrixRead(Message):
+    """The matrix of a view, and what there is to go to from it. note: what else to tell, "" for nothing."""
+
+    def __init__(
+        self,
+        matrix: Matrix,
+        slices: "tuple[Slice, ...]",
+        pairs: tuple[tuple[str, str], ...],
+        measured: bool,
+        note: str = "",
+    ) -> None:
+        super().__init__()
+        self.matrix = matrix
+        self.slices = slices
+        self.pairs = pairs
+        self.measured = measured
+        self.note = note
+
+
+class ViewRefused(Message):
+    """A view that names something unknown."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class CellRead(Message):
+    """Everything about one cell of `view`."""
+
+    def __init__(self, view: View, details: "CellDetails") -> None:
+        super().__init__()
+        self.view = view
+        self.details = details
+
+
+class Compared(Message):
+    """A compared with B."""
+
+    def __init__(self, view: View, a: str, b: str, differences: "list[Difference]", settings: list[str]) -> None:
+        super().__init__()
+        self.view = view
+        self.a = a
+        self.b = b
+        self.differences = differences
+        self.settings = settings
+
+
+class Looked(Message):
+    """The run folders and the store, where something changed. new_numbers: the matrix is to be read again."""
+
+    def __init__(self, runs: tuple[Live, ...], held_by: str, new_numbers: bool) -> None:
+        super().__init__()
+        self.runs = runs
+        self.held_by = held_by
+        self.new_numbers = new_numbers
+
+
+class SqlRead(Message):
+    """The SQL behind a view."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+def matrix(view: View, fall_back: bool = False) -> Question:
+    """The matrix of `view`. fall_back: where there is nothing measured, the paper's; where `view` names something
+    that is not there (any more), what there is."""
+
+    def question(reader: "Reader") -> Message:
+        try:
+            return _matrix(reader, view)
+        except ValueError as error:
+            return _matrix(reader, View(source=view.source), str(error)) if fall_back else ViewRefused(str(error))
+
+    def opening(reader: "Reader") -> Message:
+        found = question(reader)
+        if isinstance(found, MatrixRead) and not found.matrix.cells and view.source == "run":
+            return _matrix(reader, View(source="paper"), found.note)
+        return found
+
+    return opening if fall_back else question
+
+
+def other_source(view: View) -> Question:
+    """The matrix of `view`, whose source was just switched; where it has nothing, what the source has."""
+
+    def question(reader: "Reader") -> Message:
+        anywhere = replace(view, model=None, method=None, pattern=None, sparsity=None)
+        for attempt in (view, anywhere, View(source=view.source)):
+            try:
+                found = _matrix(reader, attempt)
+            except ValueError:
+                continue
+            if found.matrix.cells:
+                return found
+        return _matrix(reader, View(source=view.source))
+
+    return question
+
+
+def cell(view: View, row: str, column: str) -> Question:
+    """One cell."""
+
+    def question(reader: "Reader") -> Message:
+        from store import queries
+
+        return CellRead(view, queries.cell(reader.connection, view, row, column))
+
+    return question
+
+
+def sql(view: View) -> Question:
+    """The SQL of a matrix, its values filled in."""
+
+    def question(reader: "Reader") -> Message:
+        from store import queries
+
+        return SqlRead(queries.matrix_sql(reader.connection, view))
+
+    return question
+
+
+def look(folders: Folders) -> Question:
+    """What changed since the last look; None where nothing did."""
+
+    def question(reader: "Reader") -> Message | None:
+        freshness = reader.refresh()
+        runs = folders.look()
+        seen = (runs, freshness)
+        before, folders.seen = folders.seen, seen
+        if seen == before:
+            return None
+        return Looked(runs, str(freshness.held_by or ""), before is None or before[1] != freshness)
+
+    return question
+
+
+def _matrix(reader: "Reader", view: View, note: str = "") -> MatrixRead:
+    from store import queries
+
+    found = queries.matrix(reader.connection, view)
+    slices = tuple(queries.slices(reader.connection, view.source))
+    pairs = tuple(queries.quantities(reader.connection, found.view))
+    measured = bool(slices) if view.source == "run" else bool(queries.slices(reader.connection, "run"))
+    return MatrixRead(found, slices, pairs, measured, note)
