@@ -9,6 +9,7 @@ tensor legend: sequences x length (tokens)
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -107,7 +108,7 @@ def _statistics(
 ) -> dict[str, Any]:
     assert method.Statistics is not None
     watched = {name: linear for name, linear in linears(block).items() if name in chosen}
-    with watch(watched, method.Statistics, stream.length, arithmetic) as statistics:
+    with watch(watched, partial(method.Statistics, arithmetic=arithmetic), stream.length) as statistics:
         for _ in stream.run(block):
             pass
     return dict(statistics)

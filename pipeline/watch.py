@@ -8,44 +8,43 @@ tensor legend: sequences x tokens x columns (input features of a linear)
 
 import itertools
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from pipeline.anatomy import UnsupportedModel
-from pipeline.spec import Arithmetic
 
 
+@runtime_checkable
 class InputStatistics(Protocol):
-    """Running sums over a linear's inputs. `arithmetic`: see RunSpec."""
-
-    def __init__(self, columns: int, device: torch.device, arithmetic: Arithmetic) -> None: ...
+    """Running sums over a linear's inputs."""
 
     def add(self, inputs: Float[Tensor, "sequences tokens columns"]) -> None:
-        """Take in some sequences. Must give the same sums however sequences are split into calls."""
+        """Take in some sequences. Exact arithmetic must give the same sums however they are split into calls."""
 
 
 _UNPROVED = itertools.count(1)
 
 S = TypeVar("S", bound=InputStatistics)
 
+Kind = Callable[[int, torch.device], S]
+"""Makes empty statistics of so many columns on a device."""
+
 
 @contextmanager
-def watch(
-    linears: Mapping[str, nn.Linear], kind: type[S], length: int, arithmetic: Arithmetic = "fast"
-) -> Iterator[dict[str, S]]:
+def watch(linears: Mapping[str, nn.Linear], kind: Kind[S], length: int) -> Iterator[dict[str, S]]:
     """While open, whatever the linears read goes into statistics of `kind`, by the linear's name.
 
     length: tokens in a sequence; it tells sequences apart where a model flattens them (OPT).
     On leaving, raises UnsupportedModel if linears that shared statistics did not always read the same tensor, or if a
     linear read nothing.
     """
-    watcher: _Watcher[S] = _Watcher(kind, length, arithmetic)
+    watcher: _Watcher[S] = _Watcher(kind, length)
     hooks = [
         linear.register_forward_pre_hook(lambda _, arguments, name=name: watcher.see(name, arguments[0]))
         for name, linear in linears.items()
@@ -71,8 +70,8 @@ class _Seen(Generic[S]):
 
 
 class _Watcher(Generic[S]):
-    def __init__(self, kind: type[S], length: int, arithmetic: Arithmetic) -> None:
-        self.kind, self.length, self.arithmetic = kind, length, arithmetic
+    def __init__(self, kind: Kind[S], length: int) -> None:
+        self.kind, self.length = kind, length
         self.statistics: dict[str, S] = {}
         self.n_calls: dict[str, int] = {}
         self.n_added: dict[int, int] = {}
@@ -85,9 +84,7 @@ class _Watcher(Generic[S]):
             entry = _Seen(weakref.ref(inputs), _version(inputs))
             self.seen.append(entry)
         if name not in self.statistics:
-            self.statistics[name] = self._shareable(entry) or self.kind(
-                inputs.shape[-1], inputs.device, self.arithmetic
-            )
+            self.statistics[name] = self._shareable(entry) or self.kind(inputs.shape[-1], inputs.device)
         self.n_calls[name] = self.n_calls.get(name, 0) + 1
         statistics = self.statistics[name]
         if not any(statistics is other for other in entry.added):

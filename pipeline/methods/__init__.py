@@ -1,6 +1,7 @@
 """Pruning methods, one file each. A method is a module with two names, found by its file name:
 
-`Statistics`: running sums over a linear's inputs (pipeline.watch.InputStatistics), or None if it reads no text.
+`Statistics(columns, device, arithmetic)`: running sums over a linear's inputs (pipeline.watch.InputStatistics), or
+None if it reads no text. `arithmetic`: see RunSpec.
 `prune(spec, weight, statistics)`: the pruned weight of one linear and what was removed from it.
 
 `dense` is the model as it is and has no file.
@@ -10,8 +11,9 @@ tensor legend: rows x columns (of a weight: outputs x inputs)
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -33,10 +35,11 @@ class Pruned:
     mask: Bool[Tensor, "rows columns"] | None
 
 
+@runtime_checkable
 class Method(Protocol):
     """What a method's module offers."""
 
-    Statistics: type[InputStatistics] | None
+    Statistics: Callable[..., InputStatistics] | None
 
     def prune(self, spec: Any, weight: Float[Tensor, "rows columns"], statistics: Any) -> Pruned:
         """Prune one linear. Raises CannotPrune."""
