@@ -70,15 +70,15 @@ class Dispatch:
         return bool(self._queue or self._active)
 
     def turn(self, timeout: float) -> list[str]:
-        """Hand out what can be handed out, and take in what happens within `timeout` seconds. Returns lines to say.
+        """Hand out what can be handed out, and take in what happens within `timeout` seconds. Returns complaints.
 
         Raises Halt when no run can go on.
         """
-        while len(self._active) < self.engine.width() and (job := self._next()) is not None:
-            self._start(job)
+        self._hand_out()
         lines: list[str] = []
         for event in self.engine.poll(timeout):
             lines += self._take(event)
+        self._hand_out()
         return lines
 
     def overview(self) -> Overview:
@@ -89,9 +89,14 @@ class Dispatch:
         self._shown = max(self._shown, 0.0 if total <= 0 else 1.0 - left / total)
         n_done = self.n_runs - len(self._queue) - len(self._active)
         remaining = left / max(1, min(self.engine.width(), len(courses)))
-        stage = " | ".join(f"{label(job.todo.run)}: {job.course.report.stage}" for job in self._active.values())
+        stages = [(label(job.todo.run), job.course.report.stage) for job in self._active.values()]
+        stage = " | ".join(f"{run}: {name}" for run, name in stages if name)
         detail = " | ".join(_doing(job) for job in self._active.values()) or self._standstill()
-        return Overview(min(1.0, self._shown), remaining, n_done, self.n_runs, stage or detail, detail)
+        return Overview(min(1.0, self._shown), remaining, n_done, self.n_runs, stage, detail)
+
+    def _hand_out(self) -> None:
+        while len(self._active) < self.engine.width() and (job := self._next()) is not None:
+            self._start(job)
 
     def _next(self) -> _Job | None:
         """The next run that need not wait, if possible for the model that the free worker has."""

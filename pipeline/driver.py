@@ -69,7 +69,7 @@ def drive(grid: Grid, options: Options, screen: Screen) -> int:
         try:
             held.enter_context(folder.lock())
         except Busy:
-            screen.say(_busy(grid, folder))
+            screen.complain(_busy(grid, folder))
             return BUSY
         folder.create(grid.model_dump(mode="json"))
         (folder.path / CANCEL).unlink(missing_ok=True)
@@ -106,7 +106,7 @@ class Driver:
             try:
                 while dispatch.open and not bell.heard():
                     for line in dispatch.turn(0.25):
-                        self.screen.say(line)
+                        self.screen.complain(line)
                     self._show(dispatch.overview())
                     self.merging.sometimes()
             except Halt as halt:
@@ -180,14 +180,14 @@ class Driver:
         where = ", ".join(device.name or device.slot for device in allowed)
         self.screen.say(f"{self.grid.name}: {plural(len(found.todo), 'run')} to do{already}  (on {where})")
         for line in failures(found.failed):
-            self.screen.say(f"{line} (earlier; --retry-failed tries again)")
+            self.screen.complain(f"{line} (earlier; --retry-failed tries again)")
 
     def _nothing_to_do(self, found: Plan) -> int:
         self._close("failed" if found.failed else "done")
         there = f"{plural(len(found.done), 'run')}, {plural(found.n_measurements, 'measurement')} are there"
         self.screen.say(f"{self.grid.name}: nothing to do: {there}")
         for line in failures(found.failed):
-            self.screen.say(f"{line} (earlier; --retry-failed tries again)")
+            self.screen.complain(f"{line} (earlier; --retry-failed tries again)")
         return SOME_FAILED if found.failed else 0
 
     def _finished(self, outcome: Outcome, found: Plan) -> int:
@@ -196,11 +196,9 @@ class Driver:
         after = duration(time.monotonic() - self._began)
         where = f" in {self.options.store}" if merged else f" in {self.options.runs}"
         self.screen.say(f"{self.grid.name}: {plural(len(outcome.done), 'run')} done{where} ({after})")
-        new = {run_id: reason for run_id, reason in outcome.failed.items() if run_id not in found.failed}
-        for line in failures(new):
-            self.screen.say(line)
-        if new:
-            self.screen.say(f"logs: {self.options.runs}/RUN/log.txt; --retry-failed tries again")
+        if n_failed := len(outcome.failed) - len(found.failed):
+            logs = self.options.runs / "RUN" / "log.txt"
+            self.screen.complain(f"{plural(n_failed, 'run')} failed (logs: {logs}); --retry-failed tries again")
         return outcome.exit_code
 
     def _interrupted(self) -> int:
@@ -212,7 +210,7 @@ class Driver:
     def _halted(self, halt: Halt) -> int:
         self.merging.now()
         self._close("interrupted")
-        self.screen.say(f"{self.grid.name}: stopped: {halt.reason}")
+        self.screen.complain(f"{self.grid.name}: stopped: {halt.reason}")
         return halt.exit_code
 
     def _close(self, status: str) -> None:

@@ -18,9 +18,9 @@ EVERY_S = 10.0
 
 @dataclass(frozen=True)
 class Overview:
-    """The whole grid at this moment. stage: the active runs and what they do, changing at each new stage.
+    """The whole grid at this moment.
 
-    detail: the same, with what changes all the time.
+    stage: the active runs and their stages, "" before the first. detail: the same, with what changes all the time.
     """
 
     fraction: float
@@ -37,6 +37,9 @@ class Screen(Protocol):
 
     def say(self, text: str) -> None:
         """A line that stays."""
+
+    def complain(self, text: str) -> None:
+        """A line about something that went wrong."""
 
     def show(self, overview: Overview) -> None:
         """The state now; called a few times a second."""
@@ -65,6 +68,9 @@ class Bar:
     def say(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    def complain(self, text: str) -> None:
+        self.say(text)
+
     def show(self, overview: Overview) -> None:
         left = f"{duration(overview.remaining_s)} left"
         doing = f"{overview.n_done}/{overview.n_runs} runs  {overview.detail}"
@@ -86,10 +92,14 @@ class Log:
         with suppress(OSError):  # nobody reads any more: the run goes on
             print(text, flush=True)
 
+    def complain(self, text: str) -> None:
+        self.say(text)
+
     def show(self, overview: Overview) -> None:
-        if overview.stage == self._stage and self._clock() - self._at < EVERY_S:
+        stage = overview.stage or self._stage
+        if stage == self._stage and self._clock() - self._at < EVERY_S:
             return
-        self._stage, self._at = overview.stage, self._clock()
+        self._stage, self._at = stage, self._clock()
         self.say(
             f"{time.strftime('%H:%M:%S')} {100 * overview.fraction:3.0f} %  {duration(overview.remaining_s)} left  "
             f"{overview.n_done}/{overview.n_runs} runs  {overview.detail}"
@@ -108,6 +118,9 @@ class Lines:
     def say(self, text: str) -> None:
         self._write({"say": text})
 
+    def complain(self, text: str) -> None:
+        self._write({"error": text})
+
     def show(self, overview: Overview) -> None:
         if time.monotonic() - self._at >= 1.0:
             self._at = time.monotonic()
@@ -122,10 +135,14 @@ class Lines:
 
 
 class Silence:
-    """--quiet: nothing."""
+    """--quiet: nothing but what went wrong."""
 
     def say(self, text: str) -> None:
         pass
+
+    def complain(self, text: str) -> None:
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
 
     def show(self, overview: Overview) -> None:
         pass

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -99,22 +100,20 @@ def make(folder: Path) -> Place:
     """Model, text and grid in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     write_model(folder / "model")
-    (folder / "text").mkdir()
-    for number, language in enumerate(LANGUAGES):
-        (folder / "text" / f"{language}.txt").write_text(text(number), encoding="utf-8")
+    for split in ("calibration", "heldout"):
+        (folder / "text" / split).mkdir(parents=True)
+        for language in LANGUAGES:
+            (folder / "text" / split / f"{language}.txt").write_text(text(f"{split} {language}"), encoding="utf-8")
     place = Place(folder)
     place.write_grid(GRID)
     return place
 
 
-def text(seed: int, paragraphs: int = 40) -> str:
-    """Paragraphs of words that differ from seed to seed."""
+def text(seed: str, paragraphs: int = 40) -> str:
+    """Paragraphs of words, others for each seed."""
     words = ["river", "stone", "bread", "winter", "letter", "garden", "copper", "morning", "village", "engine"]
-    lines = []
-    for paragraph in range(paragraphs):
-        picked = [words[(seed * 3 + paragraph * 7 + index * (index + seed + 1)) % len(words)] for index in range(40)]
-        lines.append(" ".join(picked) + ".")
-    return "\n\n".join(lines) + "\n"
+    rng = random.Random(seed)
+    return "\n\n".join(" ".join(rng.choices(words, k=40)) + "." for _ in range(paragraphs)) + "\n"
 
 
 def write_model(folder: Path) -> None:
