@@ -24,7 +24,8 @@ def absorb(connection: duckdb.DuckDBPyConnection, catalog: str, table: Table) ->
         FROM {staged} GROUP BY {unit}""")
     connection.execute(f"""
         DELETE FROM newest USING (
-          SELECT {unit}, max(written_at) AS written_at FROM {target} SEMI JOIN newest USING ({unit}) GROUP BY {unit}) old
+          SELECT {unit}, max(written_at) AS written_at
+          FROM {target} SEMI JOIN newest USING ({unit}) GROUP BY {unit}) old
         WHERE {same} AND old.written_at >= newest.written_at""")
     connection.execute(f"DELETE FROM {target} AS old USING newest WHERE {same}")
     columns = ", ".join(column.name for column in table.columns)

@@ -43,8 +43,8 @@ def attach_new(connection: duckdb.DuckDBPyConnection, path: Path, alias: str = A
     connection.execute(f"ATTACH {quoted(path)} AS {alias} (STORAGE_VERSION 'v1.2.0', BLOCK_SIZE 65536)")
 
 
-def check(connection: duckdb.DuckDBPyConnection, store: Path) -> bool:
-    """Whether the attached store is as this program would make it.
+def stored_version(connection: duckdb.DuckDBPyConnection, store: Path) -> tuple[int, str]:
+    """Version and fingerprint of the attached store; `current()` where it is as this program would make it.
 
     Raises StoreError for one made by a newer program, or with tables that are not ours.
     """
@@ -61,7 +61,12 @@ def check(connection: duckdb.DuckDBPyConnection, store: Path) -> bool:
             f"{store} has schema {number}; this calib-explorer ({app_version()}) knows up to {VERSION}. Upgrade "
             "calib-explorer; results of this version stay in the run folders and are merged by the newer one"
         )
-    return bool(number == VERSION and mark == fingerprint())
+    return number, mark
+
+
+def current() -> tuple[int, str]:
+    """What `stored_version` says of a store made by this program."""
+    return VERSION, fingerprint()
 
 
 def bring_up(connection: duckdb.DuckDBPyConnection) -> None:
@@ -88,7 +93,7 @@ def bring_up(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def apply_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every view of store/views in the current database, with its comment."""
+    """Create every view of store/views in the current database, with its comment (which replacing it drops)."""
     for view in view_files():
         connection.execute(view.sql)
         connection.execute(f"COMMENT ON VIEW {view.name} IS {_text(view.comment)}")

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from store.absorb import absorb
 from store.attach import ALIAS, Held, attached, explain
-from store.database import bring_up, check, create
+from store.database import bring_up, create, current, stored_version
 from store.errors import StoreError
 from store.files import no_space
 from store.holder import Holder
@@ -32,7 +32,8 @@ class IngestReport:
     """What one ingest did.
 
     elected: False when another process was ingesting. held_by: who had the store open and kept us out.
-    quarantined: unreadable segments, renamed to *.corrupt, with the reason. waiting: segments left for a newer program.
+    quarantined: unreadable segments, renamed to *.corrupt, with the reason. waiting: segments left where they are,
+    with the reason (written by a newer program, no permission).
     """
 
     n_segments: int = 0
@@ -55,7 +56,7 @@ def ingest(store: Path, runs: Path, wait_s: float = 0.0) -> IngestReport:
             if not store.exists():
                 create(store)
             with _connection() as connection, attached(connection, store, read_only=False, wait_s=wait_s):
-                if not check(connection, store):
+                if stored_version(connection, store) != current():
                     bring_up(connection)
                 return take_in(connection, runs)
     except Timeout:
@@ -79,8 +80,8 @@ def elected(store: Path, wait_s: float) -> Iterator[None]:
         if isinstance(error, Timeout):
             raise
         raise StoreError(
-            f"cannot write in {store.absolute().parent} ({error.strerror or error}): the store there can be read, but "
-            "nothing can be added to it. Choose another with --store"
+            f"cannot write in {store.absolute().parent} ({error.strerror or error}): the store there can be read, "
+            "but nothing can be added to it. Choose another with --store"
         ) from error
     try:
         yield

@@ -1,5 +1,6 @@
-"""Reading journal segments into a temporary table of exactly their table's columns, and telling what cannot be read."""
+"""Reading journal segments into a temporary table of their table's columns, and telling what cannot be read."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +16,19 @@ RUN_KEY = "('0x' || md5(run_id)[1:13])::BIGINT"
 _NOT_THE_FILES_FAULT = ("Permission denied", "Too many open files", "Out of Memory", "failed to allocate")
 
 
+def run_key(run_id: str) -> int:
+    """RUN_KEY's value for one run_id."""
+    return int(hashlib.md5(run_id.encode(), usedforsecurity=False).hexdigest()[:13], 16)
+
+
 @dataclass
 class Staged:
-    """What became of some segments. `rows`: those now in the temporary table, with their numbers of rows."""
+    """What became of some segments.
+
+    rows: those now in the staging table, with their numbers of rows. unreadable, newer (they have columns that this
+    program does not know) and passed_over (not the file's fault): the reason for each. vanished: some are gone,
+    because their run was compacted meanwhile.
+    """
 
     rows: dict[Segment, int] = field(default_factory=dict)
     unreadable: dict[Segment, str] = field(default_factory=dict)
@@ -36,17 +47,34 @@ def stage(connection: duckdb.DuckDBPyConnection, table: Table, segments: list[Se
 
     A segment is staged whole or not at all. Never raises because of what a file holds.
     """
-    definitions = ", ".join(_definition(column) for column in table.columns)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {staged_name(table)} ({definitions}, filename VARCHAR NOT NULL)"
-    )
+    empty_stage(connection, table)
     result = Staged()
-    _stage(connection, table, {str(segment.path): segment for segment in segments}, result)
-    counts = f"SELECT filename, count(*) FROM {staged_name(table)} GROUP BY filename"
     by_file = {str(segment.path): segment for segment in segments}
+    _stage(connection, table, by_file, result)
+    counts = f"SELECT filename, count(*) FROM {staged_name(table)} GROUP BY filename"
     for file, rows in connection.execute(counts).fetchall():
         result.rows[by_file[file]] = rows
     return result
+
+
+def empty_stage(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make the staging table of `table`, without rows."""
+    definitions = [f"{column.name} {column.type}{' NOT NULL' * column.required}" for column in table.columns]
+    columns = ", ".join([*definitions, "filename VARCHAR NOT NULL"])
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {staged_name(table)} ({columns})")
+
+
+def rows_of(files: list[Path]) -> str:
+    """The SQL relation of all rows of Parquet files, with a column filename."""
+    names = ", ".join(quoted(path) for path in files)
+    return f"read_parquet([{names}], union_by_name = true, filename = true)"
+
+
+def value_of(column: Column, found: set[str]) -> str:
+    """The SQL expression of a column from segments that have the columns `found`."""
+    if column.name == "run_key":
+        return RUN_KEY
+    return column.name if column.name in found else column.default or "NULL"
 
 
 def _stage(connection: duckdb.DuckDBPyConnection, table: Table, files: dict[str, Segment], result: Staged) -> None:
@@ -71,33 +99,18 @@ def _stage(connection: duckdb.DuckDBPyConnection, table: Table, files: dict[str,
 
 def _read(connection: duckdb.DuckDBPyConnection, table: Table, files: list[str]) -> dict[str, str]:
     """Stage `files`; or, where some have columns that this program does not know, stage none and name those."""
-    source = f"[{', '.join(quoted(Path(name)) for name in files)}]"
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE raw AS "
-        f"SELECT * FROM read_parquet({source}, union_by_name = true, filename = true)"
-    )
+    source = rows_of([Path(file) for file in files])
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE raw AS SELECT * FROM {source}")
     known = {column.name for column in table.journal_columns} | {"filename"}
     found = {row[0] for row in connection.execute("DESCRIBE raw").fetchall()}
     if found - known:
         names = ", ".join(f"'{name}'" for name in sorted(found - known))
-        query = (
-            f"SELECT file_name, min(name) FROM parquet_schema({source}) WHERE name IN ({names}) GROUP BY file_name"
-        )
-        return dict(connection.execute(query).fetchall())
-    values = ", ".join(_value(column, found) for column in table.columns)
+        query = f"SELECT file_name, min(name) FROM parquet_schema(?) WHERE name IN ({names}) GROUP BY file_name"
+        return dict(connection.execute(query, [files]).fetchall())
+    values = ", ".join(value_of(column, found) for column in table.columns)
     connection.execute(f"INSERT INTO {staged_name(table)} SELECT {values}, filename FROM raw")
     connection.execute("DROP TABLE raw")
     return {}
-
-
-def _definition(column: Column) -> str:
-    return f"{column.name} {column.type}{' NOT NULL' if column.required else ''}"
-
-
-def _value(column: Column, found: set[str]) -> str:
-    if column.name == "run_key":
-        return RUN_KEY
-    return column.name if column.name in found else column.default or "NULL"
 
 
 def _blame(segment: Segment, error: duckdb.Error, result: Staged) -> None:

@@ -1,0 +1,186 @@
+"""Reading results: one in-memory DuckDB that shows the store's tables and views together with everything finished
+since, however long somebody holds the store.
+
+Names resolve in memory: the tables run, evaluation and measurement are copies there, kept up to date by what changed
+(store/mirror.py); the large tables are views over the attached store and over segments (store/large.py); the views of
+store/views are made on top. So a screen's queries touch no lock, and most of them no file.
+
+    reader = Reader(store, runs)
+    reader.refresh()          # milliseconds; the store is not held afterwards
+    reader.connection         # run, evaluation, measurement and every view on them, at any time
+
+    with reader:              # the store attached, read-only, for as long as this lasts: large tables from the
+        reader.connection     # store itself. Outside, large tables are read from the run folders alone
+
+The first refresh() makes only the views that the named queries read, the second one or `with` all (they take 0.2 s).
+Neither polars nor pyarrow is imported here. One thread uses one Reader.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import duckdb
+
+from store.attach import ALIAS, Held, attached, explain
+from store.database import columns_of
+from store.holder import Holder, holder
+from store.large import LARGE, readable, show
+from store.mirror import Mirror
+from store.schema import ROOM, journalled, tables
+from store.segments import Segment, SegmentWatch
+from store.view_files import view_files
+
+_WAIT_S = 0.3
+"""How long a refresh waits for whoever has the store open, once for each."""
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How new what a reader shows is.
+
+    held_by: who has the store open read-write, so that it cannot be read now. stale: whether the store may for that
+    reason hold rows that are not shown. overlay_segments: segments shown that the store does not have yet.
+    """
+
+    held_by: Holder | None
+    overlay_segments: int
+    stale: bool
+
+
+class Reader:
+    """Shows a store and its run folders, or the paper's numbers where there are neither. See the module."""
+
+    def __init__(self, store: Path, runs: Path) -> None:
+        self.connection = duckdb.connect()
+        self._store = store
+        self._watch = SegmentWatch(runs)
+        self._mirror = Mirror(self.connection)
+        self._read_at: object = None
+        self._holder: Holder | None = None
+        self._files: dict[str, tuple[bool, tuple[Segment, ...]]] = {}
+        self._whole: dict[Segment, bool] = {}
+        self._views: set[str] = set()
+        self._refreshed = False
+        self._attachment = contextlib.ExitStack()
+        self._attached = False
+
+    def refresh(self) -> Freshness:
+        """Show what is there now. Cheap where nothing changed.
+
+        Waits at most 0.3 s for whoever has the store open. Raises StoreError for a store that cannot be used.
+        """
+        if not self._attached:
+            self._read_store()
+        self._mirror.without_store()
+        segments = self._watch.segments()
+        pending = [s for s in segments if s.name not in self._mirror.stored and s.table in journalled()]
+        self._mirror.take(pending)
+        for name in LARGE:
+            self._show(
+                name, [segment for segment in (pending if self._attached else segments) if segment.table == name]
+            )
+        self._make_views(everything=self._refreshed or self._attached)
+        self._refreshed = True
+        stale = self._holder is not None and self._read_at != _stamp(self._store)
+        return Freshness(self._holder, len(pending), stale)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._attachment.close()
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        try:
+            if self._store.exists():
+                self._attachment.enter_context(attached(self.connection, self._store, read_only=True, wait_s=_WAIT_S))
+                self._attached, self._holder = True, None
+                self._mirror.read(self._store, self._watch.segments())
+                self._read_at = _stamp(self._store)
+        except Held as held:
+            self._holder = held.by
+        except duckdb.Error as error:
+            self.__exit__()
+            raise explain(error, self._store) from error
+        except BaseException:
+            self.__exit__()
+            raise
+        self.refresh()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._attachment.close()
+        self._attached = False
+
+    def _read_store(self) -> None:
+        stamp = _stamp(self._store)
+        known, self._holder = self._holder, holder(self._store, to_write=False)
+        if stamp == self._read_at or stamp is None:
+            return
+        wait_s = 0.0 if self._holder is not None and self._holder == known else _WAIT_S
+        try:
+            with attached(self.connection, self._store, read_only=True, wait_s=wait_s):
+                self._mirror.read(self._store, self._watch.segments())
+                self._read_at, self._holder = stamp, None
+        except Held as held:
+            self._holder = held.by
+        except duckdb.Error as error:
+            raise explain(error, self._store) from error
+
+    def _show(self, name: str, segments: list[Segment]) -> None:
+        wanted = (self._attached, tuple(segments))
+        if self._files.get(name) == wanted:
+            return
+        unknown = [s for s in segments if s not in self._whole and s.name not in self._mirror.stored]
+        whole = readable(self.connection, unknown)
+        self._whole.update({segment: segment in whole for segment in unknown})
+        stored = set(columns_of(self.connection, ALIAS).get(name, ())) if self._attached else None
+        show(self.connection, tables()[name], stored, [s for s in segments if self._whole.get(s, True)])
+        self._files[name] = wanted
+
+    def _make_views(self, everything: bool) -> None:
+        if everything and len(self._views) == len(view_files()):
+            return
+        wanted = {view.name for view in view_files()} if everything else _queried()
+        for view in view_files():
+            if view.name in wanted - self._views:
+                self.connection.execute(view.sql)
+        self._views |= wanted
+
+
+@contextlib.contextmanager
+def open_reader(store: Path, runs: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that shows everything, for one question. Raises StoreError for a store that cannot be used."""
+    reader = Reader(store, runs)
+    try:
+        with reader:
+            yield reader.connection
+    finally:
+        reader.close()
+
+
+def _queried() -> set[str]:
+    """The views that the named queries read, and those that these read."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOM / "queries").glob("*.sql"))
+    words = set(re.findall(r"\w+", text))
+    wanted: set[str] = set()
+    for view in reversed(view_files()):
+        if view.name in words:
+            wanted.add(view.name)
+            words |= set(re.findall(r"\w+", view.sql))
+    return wanted
+
+
+def _stamp(store: Path) -> object:
+    """Changes when the store or its write-ahead log does; None without a store."""
+    stamps = []
+    for path in (store, Path(f"{store}.wal")):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        stamps.append((path.name, found.st_ino, found.st_size, found.st_mtime_ns))
+    return tuple(stamps) or None
