@@ -15,7 +15,7 @@ tensor legend: sequences x length (tokens), batch x positions of a part of it, v
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,7 @@ TAIL_SHARE = 0.15
 """What part of the work norm, head and likelihoods are taken to be in `Step.fraction`."""
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """The part of a tokenizer that is needed here."""
 
