@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import duckdb
 
-from store.matrix import Cell, Matrix, target
-from store.pivot import filled, paper_twin
-from store.resolve import Resolved, resolve
+from store.matrix import Cell, target
+from store.numbers import Number, of_slice
+from store.pivot import assembled
+from store.published import Published, published
+from store.resolve import resolve
 from store.slices import pair_order
 from store.sql import select
 from store.view import View
@@ -47,8 +48,8 @@ class Neighbour:
 @dataclass(frozen=True)
 class CellDetails:
     """rank, of: place among the calibrated rows of the column, 1 is best; None for a reference or missing cell.
-    best: the column's best rows. dense, diagonal, paper: the values to compare with, None where there are none;
-    diagonal is the column's own language as calibration; paper_table is where `paper` is printed.
+    best: the column's best rows. dense, diagonal, paper: what to compare with, None where there is none; diagonal is
+    the column's own language as calibration.
     column: (row, value) of every row with a number.
     """
 
@@ -62,8 +63,7 @@ class CellDetails:
     best: tuple[str, ...]
     dense: float | None
     diagonal: float | None
-    paper: float | None
-    paper_table: int | None
+    paper: Published | None
     column: tuple[tuple[str, float], ...]
     neighbours: tuple[Neighbour, ...]
     runs: tuple[RunBehind, ...]
@@ -72,10 +72,12 @@ class CellDetails:
 def cell(connection: duckdb.DuckDBPyConnection, view: View, row: str, column: str) -> CellDetails:
     """Everything known of one cell of the view's matrix. Raises ValueError as `matrix` does."""
     resolved = resolve(connection, replace(view, baseline="none"))
-    found = filled(connection, resolved)
+    numbers = of_slice(connection, resolved, None, _places(column))
+    shown = {(entry.quantity, entry.task, entry.evaluation) for entry in resolved.entries}
+    own = [n for n in numbers if (n.quantity, n.task, n.evaluation) in shown]
+    found = assembled(resolved, own)
     here = found[row, column]
     known = [v for r in found.calibrated() if (v := found[r, column].known) is not None]
-    paper, paper_table = _paper(connection, found, row, column)
     return CellDetails(
         row=row,
         column_name=column,
@@ -87,12 +89,17 @@ def cell(connection: duckdb.DuckDBPyConnection, view: View, row: str, column: st
         best=found.best(column),
         dense=found["dense", column].known,
         diagonal=found[target(column), column].known,
-        paper=paper,
-        paper_table=paper_table,
+        paper=published(connection, found.view).get((row, column)) if found.view.source == "run" else None,
         column=tuple((r, value) for r in found.rows if (value := found[r, column].value) is not None),
-        neighbours=_neighbours(connection, resolved, row, column),
-        runs=_runs(connection, found, row, column),
+        neighbours=_neighbours([n for n in numbers if n.row == row and n not in own]),
+        runs=_runs(connection, next((n for n in own if (n.row, n.place) == (row, column)), None)),
     )
+
+
+def _places(column: str) -> list[str]:
+    """The column's language, for English ARC's easy and challenge sets too."""
+    language = target(column)
+    return list({column, language, f"{language}-e", f"{language}-c"})
 
 
 def _rank(value: float | None, column: list[float], better: str) -> int | None:
@@ -101,45 +108,21 @@ def _rank(value: float | None, column: list[float], better: str) -> int | None:
     return 1 + sum(other < value if better == "lower" else other > value for other in column)
 
 
-def _paper(
-    connection: duckdb.DuckDBPyConnection, found: Matrix, row: str, column: str
-) -> tuple[float | None, int | None]:
-    if found.view.source == "paper":
-        return None, None
-    twin = paper_twin(connection, found.view)
-    behind = _runs(connection, twin, row, column)
-    return twin[row, column].known, behind[0].paper_table if behind else None
-
-
-def _neighbours(
-    connection: duckdb.DuckDBPyConnection, resolved: Resolved, row: str, column: str
-) -> tuple[Neighbour, ...]:
-    """The other quantities in the same language, each on its newest evaluation; ARC's easy and challenge sets
-    beside any column of their language."""
-    if resolved.slice is None:
-        return ()
-    newest: dict[tuple[str, str, str], tuple[Any, Neighbour]] = {}
-    parameters = {**resolved.parameters(), "rows": [row], "place": None}
-    for _, quantity, task, place, _, unit, better, mean, sd, _, _, time in select(connection, "numbers", parameters):
-        key = quantity, task, place
-        same = (quantity, task) == (resolved.view.quantity, resolved.view.task)
-        if same or target(place) != target(column) or (key in newest and newest[key][0] >= time):
-            continue
-        newest[key] = (
-            time,
-            Neighbour(quantity, f"{task} {place[-1]}" if "-" in place else task, unit, better, mean, sd),
-        )
-    return tuple(sorted((n for _, n in newest.values()), key=lambda n: pair_order((n.quantity, n.task))))
-
-
-def _runs(connection: duckdb.DuckDBPyConnection, found: Matrix, row: str, column: str) -> tuple[RunBehind, ...]:
-    run_ids = list(found[row, column].run_ids)
-    if not run_ids:
-        return ()
-    parameters = {
-        "run_ids": run_ids,
-        "quantity": found.view.quantity,
-        "place": column,
-        "evaluations": list(found.evaluations),
+def _neighbours(numbers: list[Number]) -> tuple[Neighbour, ...]:
+    """The other quantities of one row, each on its newest evaluation."""
+    found = {
+        (n.quantity, n.task): Neighbour(n.quantity, n.task, n.unit, n.better, n.mean, n.sd)
+        for n in sorted(numbers, key=lambda n: n.newest)
     }
-    return tuple(RunBehind(*fields) for fields in select(connection, "cell_runs", parameters))
+    return tuple(sorted(found.values(), key=lambda other: pair_order((other.quantity, other.task))))
+
+
+def _runs(connection: duckdb.DuckDBPyConnection, number: Number | None) -> tuple[RunBehind, ...]:
+    """The runs of a cell with the number that each gave."""
+    if number is None:
+        return ()
+    values = dict(zip(number.run_ids, number.values, strict=True))
+    return tuple(
+        RunBehind(run_id, seed, values[run_id], *rest)
+        for run_id, seed, *rest in select(connection, "cell_runs", {"run_ids": number.run_ids})
+    )

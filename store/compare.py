@@ -9,21 +9,12 @@ from typing import Any, Literal
 import duckdb
 
 from store.matrix import column_order
+from store.numbers import Number, of_slice
 from store.resolve import resolve
 from store.slices import pair_order
-from store.sql import select
 from store.view import View
 
 Verdict = Literal["A", "B", "~", "?"]
-
-
-@dataclass(frozen=True)
-class Mean:
-    """Mean and sample standard deviation (None for one seed) over n_seeds runs."""
-
-    value: float
-    sd: float | None
-    n_seeds: int
 
 
 @dataclass(frozen=True)
@@ -52,15 +43,10 @@ def compare(connection: duckdb.DuckDBPyConnection, view: View, a: str, b: str) -
     """Compare rows `a` and `b` ("de", "de+en", "dense") of the view's slice, each quantity on its newest evaluation
     that both have. Numbers read off a damaged page and infinite ones are left out."""
     resolved = resolve(connection, replace(view, evaluation=None))
-    if resolved.slice is None:
-        return []
-    parameters = {**resolved.parameters(), "rows": [a, b], "place": None}
-    found: dict[tuple[str, str, str], tuple[Any, Difference]] = {}
-    for newest, difference in _pairs(select(connection, "numbers", parameters), a, b):
-        key = difference.quantity, difference.task, difference.language
-        if key not in found or newest > found[key][0]:
-            found[key] = newest, difference
-    return sorted((difference for _, difference in found.values()), key=_order)
+    found: dict[tuple[str, str, str], Difference] = {}
+    for difference in _differences(of_slice(connection, resolved, [a, b], None), a, b):
+        found[difference.quantity, difference.task, difference.language] = difference
+    return sorted(found.values(), key=_order)
 
 
 def tally(differences: Iterable[Difference]) -> Counter[str]:
@@ -68,35 +54,43 @@ def tally(differences: Iterable[Difference]) -> Counter[str]:
     return Counter(difference.verdict for difference in differences)
 
 
-def _pairs(rows: list[tuple[Any, ...]], a: str, b: str) -> Iterable[tuple[Any, Difference]]:
-    """One difference for each place and evaluation where both rows have a number, with its time."""
-    sides: dict[tuple[Any, ...], dict[str, tuple[Mean, Any]]] = {}
-    for name, quantity, task, place, evaluation, unit, better, mean, sd, n_seeds, note, newest in rows:
-        if mean is None or not math.isfinite(mean) or "ocr_suspect" in (note or ""):
-            continue
-        key = quantity, task, place, evaluation, unit, better
-        sides.setdefault(key, {})[name] = Mean(mean, sd, n_seeds), newest
-    for (quantity, task, place, _, unit, better), both in sides.items():
-        if a in both and b in both:
-            (first, first_time), (second, second_time) = both[a], both[b]
-            yield max(first_time, second_time), _difference(quantity, task, place, unit, better, first, second)
+def _differences(numbers: list[Number], a: str, b: str) -> list[Difference]:
+    """One for each place and evaluation where both rows have a number, the newest last."""
+    sides: dict[tuple[str, ...], dict[str, Number]] = {}
+    for n in numbers:
+        if n.mean is not None and math.isfinite(n.mean) and "ocr_suspect" not in n.note:
+            sides.setdefault((n.quantity, n.task, n.place, n.evaluation), {})[n.row] = n
+    pairs = [(both[a], both[b]) for both in sides.values() if a in both and b in both]
+    return [_difference(*pair) for pair in sorted(pairs, key=lambda pair: max(n.newest for n in pair))]
 
 
-def _difference(quantity: str, task: str, place: str, unit: str, better: str, a: Mean, b: Mean) -> Difference:
-    delta = b.value - a.value if better == "lower" else a.value - b.value
+def _difference(a: Number, b: Number) -> Difference:
+    assert a.mean is not None
+    assert b.mean is not None
+    delta = b.mean - a.mean if a.better == "lower" else a.mean - b.mean
     sd = pooled_sd(a, b)
     verdict: Verdict = "?" if sd is None else "~" if abs(delta) <= 2 * sd else "A" if delta > 0 else "B"
     return Difference(
-        quantity, task, place, a.value, b.value, delta, sd, better, verdict, unit, (a.n_seeds, b.n_seeds)
+        quantity=a.quantity,
+        task=a.task_group,
+        language=a.place,
+        a=a.mean,
+        b=b.mean,
+        delta=delta,
+        sd=sd,
+        better=a.better,
+        verdict=verdict,
+        unit=a.unit,
+        n_seeds=(len(a.run_ids), len(b.run_ids)),
     )
 
 
-def pooled_sd(a: Mean, b: Mean) -> float | None:
+def pooled_sd(a: Number, b: Number) -> float | None:
     """Standard deviation of a seed around its mean, from both sides together; None without two seeds each."""
     if a.sd is None or b.sd is None:
         return None
-    squares = (a.n_seeds - 1) * a.sd**2 + (b.n_seeds - 1) * b.sd**2
-    return math.sqrt(squares / (a.n_seeds + b.n_seeds - 2))
+    n_a, n_b = len(a.run_ids), len(b.run_ids)
+    return math.sqrt(((n_a - 1) * a.sd**2 + (n_b - 1) * b.sd**2) / (n_a + n_b - 2))
 
 
 def _order(difference: Difference) -> tuple[Any, ...]:

@@ -1,14 +1,15 @@
-"""From rows of the query `matrix` to a Matrix."""
+"""From numbers to a Matrix."""
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import duckdb
 
 from store.matrix import Cell, Matrix, Place, order_columns, order_references, order_rows, target
+from store.numbers import Number, of_matrix
+from store.published import published
 from store.resolve import Resolved, resolve
-from store.sql import select, sql
+from store.sql import sql
 from store.titles import title
 from store.view import BASELINES, View
 
@@ -28,10 +29,15 @@ def matrix(connection: duckdb.DuckDBPyConnection, view: View, languages: Iterabl
 
 def filled(connection: duckdb.DuckDBPyConnection, resolved: Resolved, languages: Iterable[str] = ()) -> Matrix:
     """The matrix of a view that is resolved already."""
-    rows = select(connection, "matrix", resolved.parameters()) if resolved.entries else []
-    found = _matrix(resolved, rows, tuple(languages))
-    found = replace(found, title=title(connection, resolved, {row[-1] for row in rows}))
+    numbers = of_matrix(connection, resolved)
+    found = assembled(resolved, numbers, tuple(languages))
+    found = replace(found, title=title(connection, resolved, _tables(numbers)))
     return replace(found, base=_base(connection, found))
+
+
+def _tables(numbers: list[Number]) -> set[int | None]:
+    """The paper's tables behind the calibrated rows, behind all rows where none is."""
+    return {n.paper_table for n in numbers if n.calibration is not None} or {n.paper_table for n in numbers}
 
 
 def matrix_sql(connection: duckdb.DuckDBPyConnection, view: View) -> str:
@@ -40,12 +46,13 @@ def matrix_sql(connection: duckdb.DuckDBPyConnection, view: View) -> str:
     return sql("matrix", resolved.parameters() if resolved.entries else None)
 
 
-def _matrix(resolved: Resolved, rows: list[tuple[Any, ...]], languages: tuple[str, ...]) -> Matrix:
+def assembled(resolved: Resolved, numbers: Iterable[Number], languages: tuple[str, ...] = ()) -> Matrix:
+    """Put numbers in their places and add the empty ones; without title and baseline."""
     cells: dict[Place, Cell] = {}
     calibrations, references = list(languages), list[str]()
-    for calibration, method, column, mean, sd, run_ids, note, _ in rows:
-        (references if calibration is None else calibrations).append(calibration or method)
-        cells[calibration or method, column] = Cell(mean, sd, len(run_ids), tuple(run_ids), note=note or "")
+    for n in numbers:
+        (references if n.calibration is None else calibrations).append(n.row)
+        cells[n.row, n.place] = Cell(n.mean, n.sd, len(n.run_ids), tuple(n.run_ids), note=n.note)
     view = resolved.view
     columns = order_columns([*languages, *(column for _, column in cells)])
     if any("+" not in row for row in calibrations) and view.quantity != "iou":
@@ -72,8 +79,7 @@ def _base(connection: duckdb.DuckDBPyConnection, found: Matrix) -> dict[Place, f
     if baseline == "none":
         return {}
     if baseline == "paper":
-        other = paper_twin(connection, found.view)
-        return {place: value for place, cell in other.cells.items() if (value := cell.known) is not None}
+        return {place: number.value for place, number in published(connection, found.view).items()}
     if baseline not in BASELINES and baseline not in found.rows:
         raise ValueError(f"no baseline '{baseline}'; valid: {', '.join((*BASELINES, *found.rows))}")
     base = {}
@@ -82,10 +88,3 @@ def _base(connection: duckdb.DuckDBPyConnection, found: Matrix) -> dict[Place, f
         if (value := found[source, column].known) is not None:
             base[row, column] = value
     return base
-
-
-def paper_twin(connection: duckdb.DuckDBPyConnection, view: View) -> Matrix:
-    """The paper's matrix of the same model, method and sparsity; empty where the paper has none."""
-    twin = replace(view, source="paper", evaluation=None, setting=None, baseline="none")
-    resolved = resolve(connection, twin)
-    return _matrix(resolved, select(connection, "matrix", resolved.parameters()) if resolved.entries else [], ())

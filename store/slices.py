@@ -1,7 +1,6 @@
 """Slices of the runs: what has been measured and published."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -61,7 +60,7 @@ class Entry:
     better: str
     calibrated: bool
     n_runs: int
-    newest: datetime
+    newest: int
 
 
 def catalogue(connection: duckdb.DuckDBPyConnection, source: str) -> list[Entry]:
@@ -89,5 +88,6 @@ def pair_order(pair: tuple[str, str]) -> tuple[Any, ...]:
 
 
 def task_order(task: str) -> tuple[int, str]:
-    """Sort key of a task."""
-    return (TASKS.index(task) if task in TASKS else len(TASKS), task)
+    """Sort key of a task; arc_easy and arc_challenge stand with arc."""
+    group = "arc" if task in ("arc_easy", "arc_challenge") else task
+    return (TASKS.index(group) if group in TASKS else len(TASKS), task)

@@ -1,16 +1,17 @@
 -- What there is: slices of the runs, the quantities in each and what they were measured on; quantity '' is the runs themselves.
+WITH measured AS (
+  SELECT run_key, quantity, task, evaluation, any_value(unit) AS unit, any_value(better) AS better, max(written_at) AS written_at
+  FROM measurement
+  WHERE block = -1 AND (linear = '' OR quantity = 'iou')
+  GROUP BY ALL
+  UNION ALL
+  SELECT run_key, '', '', '', '', '', written_at FROM run)
 SELECT
-  model, method, pattern, sparsity, setting, preview, quantity, task_group, task, evaluation,
-  any_value(unit) AS unit, any_value(better) AS better, bool_or(calibration IS NOT NULL) AS calibrated,
-  count(DISTINCT run_id) AS n_runs, max(written_at) AS newest
-FROM cells
-WHERE source = $source
-GROUP BY ALL
-UNION ALL
-SELECT
-  model, method, pattern, sparsity, setting, preview, '', '', '', '', '', '', bool_or(calibration IS NOT NULL),
-  count(*), max(written_at)
-FROM runs
+  model, method, pattern, sparsity, setting, preview, quantity,
+  CASE WHEN task IN ('arc_easy', 'arc_challenge') THEN 'arc' ELSE task END AS task_group, task, evaluation,
+  any_value(unit) AS unit, any_value(better) AS better, bool_or(calibration IS NOT NULL) AS calibrated, count(*) AS n_runs,
+  epoch_us(max(measured.written_at)) AS newest
+FROM measured JOIN runs USING (run_key)
 WHERE source = $source
 GROUP BY ALL
 ORDER BY model, method, pattern, sparsity, setting, quantity, task, evaluation;
