@@ -43,18 +43,18 @@ def attach_new(connection: duckdb.DuckDBPyConnection, path: Path, alias: str = A
     connection.execute(f"ATTACH {quoted(path)} AS {alias} (STORAGE_VERSION 'v1.2.0', BLOCK_SIZE 65536)")
 
 
-def stored_version(connection: duckdb.DuckDBPyConnection, store: Path) -> tuple[int, str]:
+def stored_version(connection: duckdb.DuckDBPyConnection, store: Path, alias: str = ALIAS) -> tuple[int, str]:
     """Version and fingerprint of the attached store; `current()` where it is as this program would make it.
 
     Raises StoreError for one made by a newer program, or with tables that are not ours.
     """
-    found = f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{ALIAS}'"
+    found = f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{alias}'"
     names = {name for (name,) in connection.execute(found).fetchall()}
     if "schema_migration" not in names:
         raise StoreError(
             f"{store} is a DuckDB database, but not a store of calib-explorer. Choose another file with --store"
         )
-    last = f"SELECT version, fingerprint FROM {ALIAS}.schema_migration ORDER BY version DESC LIMIT 1"
+    last = f"SELECT version, fingerprint FROM {alias}.schema_migration ORDER BY version DESC LIMIT 1"
     number, mark = (connection.execute(last).fetchall() or [(0, "")])[0]
     if number > VERSION:
         raise StoreError(

@@ -24,12 +24,13 @@ _MANY_RUNS = 200
 class Mirror:
     """The tables run, evaluation and measurement in the memory of `connection`.
 
-    stored: names of the segments that the store had when it was last read.
+    stored: names of the segments that the store had when it was last read. changes: grows with every change here.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self.stored: set[str] = set()
+        self.changes = 0
         self._taken: set[str] = set()
         self._origin: tuple[object, ...] = ()
         for name in SMALL:
@@ -67,6 +68,7 @@ class Mirror:
                 stage(self._connection, journalled()[name], new)
                 self._absorb(name)
                 self._taken.update(segment.name for segment in new)
+                self.changes += 1
 
     def _copy_everything(self) -> None:
         columns = columns_of(self._connection, ALIAS)
@@ -77,6 +79,7 @@ class Mirror:
             self._connection.execute(f"INSERT INTO memory.{name} SELECT {chosen} FROM {ALIAS}.{name}")
         self._connection.execute("COMMIT")
         self._taken.clear()
+        self.changes += 1
 
     def _copy_runs(self, runs: set[str]) -> None:
         columns = columns_of(self._connection, ALIAS)
@@ -90,6 +93,7 @@ class Mirror:
                 f"INSERT INTO {staged_name(table)} SELECT {chosen}, '' FROM {ALIAS}.{name} {where}"
             )
             self._absorb(name)
+        self.changes += 1
 
     def _absorb(self, name: str) -> None:
         self._connection.execute("BEGIN")

@@ -44,21 +44,23 @@ class Freshness:
 
     held_by: who has the store open read-write, so that it cannot be read now. stale: whether the store may for that
     reason hold rows that are not shown. overlay_segments: segments shown that the store does not have yet.
+    revision: another number whenever something else is shown.
     """
 
     held_by: Holder | None
     overlay_segments: int
     stale: bool
+    revision: int = 0
 
 
 class Reader:
     """Shows a store and its run folders, or the paper's numbers where there are neither. See the module."""
 
     def __init__(self, store: Path, runs: Path) -> None:
-        self.connection = duckdb.connect()
+        self._connection = duckdb.connect()
         self._store = store
         self._watch = SegmentWatch(runs)
-        self._mirror = Mirror(self.connection)
+        self._mirror = Mirror(self._connection)
         self._read_at: object = None
         self._holder: Holder | None = None
         self._files: dict[str, tuple[bool, tuple[Segment, ...]]] = {}
@@ -67,6 +69,14 @@ class Reader:
         self._refreshed = False
         self._attachment = contextlib.ExitStack()
         self._attached = False
+        self._shown = 0
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """Where the tables and views are, as of the last refresh, of which there is one at least."""
+        if not self._refreshed:
+            self.refresh()
+        return self._connection
 
     def refresh(self) -> Freshness:
         """Show what is there now. Cheap where nothing changed.
@@ -86,17 +96,19 @@ class Reader:
         self._make_views(everything=self._refreshed or self._attached)
         self._refreshed = True
         stale = self._holder is not None and self._read_at != _stamp(self._store)
-        return Freshness(self._holder, len(pending), stale)
+        return Freshness(self._holder, len(pending), stale, self._mirror.changes + self._shown)
 
     def close(self) -> None:
         """Give everything back."""
         self._attachment.close()
-        self.connection.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         try:
             if self._store.exists():
-                self._attachment.enter_context(attached(self.connection, self._store, read_only=True, wait_s=_WAIT_S))
+                self._attachment.enter_context(
+                    attached(self._connection, self._store, read_only=True, wait_s=_WAIT_S)
+                )
                 self._attached, self._holder = True, None
                 self._mirror.read(self._store, self._watch.segments())
                 self._read_at = _stamp(self._store)
@@ -105,10 +117,11 @@ class Reader:
         except duckdb.Error as error:
             self.__exit__()
             raise explain(error, self._store) from error
+        try:
+            self.refresh()
         except BaseException:
             self.__exit__()
             raise
-        self.refresh()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,7 +135,7 @@ class Reader:
             return
         wait_s = 0.0 if self._holder is not None and self._holder == known else _WAIT_S
         try:
-            with attached(self.connection, self._store, read_only=True, wait_s=wait_s):
+            with attached(self._connection, self._store, read_only=True, wait_s=wait_s):
                 self._mirror.read(self._store, self._watch.segments())
                 self._read_at, self._holder = stamp, None
         except Held as held:
@@ -135,11 +148,12 @@ class Reader:
         if self._files.get(name) == wanted:
             return
         unknown = [s for s in segments if s not in self._whole and s.name not in self._mirror.stored]
-        whole = readable(self.connection, unknown)
+        whole = readable(self._connection, unknown)
         self._whole.update({segment: segment in whole for segment in unknown})
-        stored = set(columns_of(self.connection, ALIAS).get(name, ())) if self._attached else None
-        show(self.connection, tables()[name], stored, [s for s in segments if self._whole.get(s, True)])
+        stored = set(columns_of(self._connection, ALIAS).get(name, ())) if self._attached else None
+        show(self._connection, tables()[name], stored, [s for s in segments if self._whole.get(s, True)])
         self._files[name] = wanted
+        self._shown += 1
 
     def _make_views(self, everything: bool) -> None:
         if everything and len(self._views) == len(view_files()):
@@ -147,7 +161,7 @@ class Reader:
         wanted = {view.name for view in view_files()} if everything else _queried()
         for view in view_files():
             if view.name in wanted - self._views:
-                self.connection.execute(view.sql)
+                self._connection.execute(view.sql)
         self._views |= wanted
 
 
