@@ -4,7 +4,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 Split = Literal["calibration", "heldout"]
 
@@ -23,7 +23,7 @@ class Text:
     @property
     def sha256(self) -> str:
         """Of the UTF-8 text: equal for equal documents, wherever they come from."""
-        return hashlib.sha256(self.text.encode(errors="surrogatepass")).hexdigest()
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Document:
     sha256: str
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where documents come from.
 

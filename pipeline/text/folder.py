@@ -88,7 +88,18 @@ def _jsonl(file: Path) -> Iterator[Text]:
                 raise TextError(f"{file}: line {number}: not JSON: {error.msg}") from None
             if not isinstance(row, dict) or not isinstance(row.get("text"), str):
                 raise TextError(f'{file}: line {number}: an object with a "text" is wanted, as {{"text": "..."}}')
+            if not _is_whole(row["text"]):
+                raise TextError(f"{file}: line {number}: the text holds half a character (a lone surrogate)")
             yield Text(str(row.get("id", number)), row["text"])
+
+
+def _is_whole(text: str) -> bool:
+    r"""False where JSON's "\ud800" left half of a pair, which no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _txt(file: Path) -> Iterator[Text]:
