@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -39,8 +40,8 @@ class Resolved:
 def quantities(connection: duckdb.DuckDBPyConnection, view: View) -> list[tuple[str, str]]:
     """(quantity, task) pairs with numbers in the view's slice, in the order of screens."""
     entries = catalogue(connection, view.source)
-    chosen = _pick(entries, replace(view, evaluation=None), lambda: catalogue(connection, _other(view))).slice
-    pairs = {(entry.quantity, entry.task_group) for entry in entries if entry.slice == chosen and entry.quantity}
+    chosen = _resolve(connection, entries, replace(view, evaluation=None)).slice
+    pairs = {(entry.quantity, entry.task_group) for entry in entries if entry.slice == chosen}
     return sorted(pairs, key=pair_order)
 
 
@@ -51,24 +52,30 @@ def resolve(connection: duckdb.DuckDBPyConnection, view: View) -> Resolved:
     one. Raises ValueError with the nearest valid names for a name that neither source knows; a name that only the
     other source knows, or a run without numbers yet, gives a Resolved without entries.
     """
-    return _pick(catalogue(connection, view.source), view, lambda: catalogue(connection, _other(view)))
+    return _resolve(connection, catalogue(connection, view.source), view)
 
 
-def _other(view: View) -> str:
-    return "paper" if view.source == "run" else "run"
+def _resolve(connection: duckdb.DuckDBPyConnection, entries: list[Entry], view: View) -> Resolved:
+    @cache
+    def plans() -> list[Entry]:
+        return catalogue(connection, view.source, "planned")
+
+    @cache
+    def elsewhere() -> list[Entry]:
+        return [*plans(), *catalogue(connection, "paper" if view.source == "run" else "run")]
+
+    view, here = _narrow(entries, view, elsewhere)
+    return _choose(entries, here, view) if here else _planned(plans(), view)
 
 
-def _pick(entries: list[Entry], view: View, elsewhere: Callable[[], list[Entry]]) -> Resolved:
-    plans = [entry for entry in entries if not entry.quantity]
-    view, here = _narrow([entry for entry in entries if entry.quantity], view, lambda: [*plans, *elsewhere()])
-    if not here:
-        return _planned(plans, view)
+def _choose(entries: list[Entry], here: list[Entry], view: View) -> Resolved:
+    """The best slice of those in `here`, and in it the newest evaluation of each task that the view shows."""
     chosen = max(here, key=_preference).slice
     here = [entry for entry in here if entry.slice == chosen]
     group = view.task or min((entry.task_group for entry in here), key=task_order)
     newest: dict[str, Entry] = {}
     for entry in sorted(here, key=lambda entry: entry.newest):
-        if group in (entry.task_group, entry.task):
+        if entry.task_group == group:
             newest[entry.task] = entry
     settings = {entry.slice.setting for entry in entries if replace(entry.slice, setting=chosen.setting) == chosen}
     setting = chosen.setting if view.setting or len(settings) > 1 else None

@@ -63,19 +63,18 @@ class Entry:
     newest: int
 
 
-def catalogue(connection: duckdb.DuckDBPyConnection, source: str) -> list[Entry]:
-    """Everything there is from one source."""
+def catalogue(connection: duckdb.DuckDBPyConnection, source: str, query: str = "slices") -> list[Entry]:
+    """Everything there is from one source; with query "planned", runs whether or not anything was measured."""
+    rows = select(connection, query, {"source": source})
     return [
         Entry(Slice(source, model, method, pattern, sparsity, setting, preview), *rest)
-        for model, method, pattern, sparsity, setting, preview, *rest in select(
-            connection, "slices", {"source": source}
-        )
+        for model, method, pattern, sparsity, setting, preview, *rest in rows
     ]
 
 
 def slices(connection: duckdb.DuckDBPyConnection, source: str = "run") -> list[Slice]:
     """Every slice that has numbers, dense ones left out where the model has others; by model, method, pattern."""
-    found = list(dict.fromkeys(entry.slice for entry in catalogue(connection, source) if entry.quantity))
+    found = list(dict.fromkeys(entry.slice for entry in catalogue(connection, source)))
     pruned = {slice_.model for slice_ in found if slice_.method != "dense"}
     return [slice_ for slice_ in found if slice_.method != "dense" or slice_.model not in pruned]
 

@@ -1,11 +1,9 @@
--- What there is: slices of the runs, the quantities in each and what they were measured on; quantity '' is the runs themselves.
+-- What there is: slices of the runs, the quantities in each, and what they were measured on.
 WITH measured AS (
   SELECT run_key, quantity, task, evaluation, any_value(unit) AS unit, any_value(better) AS better, max(written_at) AS written_at
   FROM measurement
   WHERE block = -1 AND (linear = '' OR quantity = 'iou')
-  GROUP BY ALL
-  UNION ALL
-  SELECT run_key, '', '', '', '', '', written_at FROM run)
+  GROUP BY ALL)
 SELECT
   model, method, pattern, sparsity, setting, preview, quantity,
   CASE WHEN task IN ('arc_easy', 'arc_challenge') THEN 'arc' ELSE task END AS task_group, task, evaluation,
