@@ -22,5 +22,6 @@ def message(error: BaseException) -> str | None:
 def _own_errors() -> tuple[type[Exception], ...]:
     """Imported only once something has gone wrong."""
     from pipeline.spec import GridError
+    from store.errors import Busy, StoreError
 
-    return (GridError,)
+    return (GridError, StoreError, Busy)

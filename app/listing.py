@@ -1,6 +1,7 @@
 """What `show` can print: matrices by source and slice, and the views and tables of the store."""
 
 import textwrap
+from collections.abc import Sequence
 
 import duckdb
 
@@ -77,7 +78,7 @@ def _name(pair: Pair) -> str:
     return task if View.parse(task).quantity == quantity else f"{quantity}?task={task}"
 
 
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """The rows under each other, cut where the terminal ends."""
     if not rows:
         return []

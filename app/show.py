@@ -1,40 +1,45 @@
 """`calib-explorer show`: a matrix, a view of the store, or the list of what there is."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from app import matrix_files, matrix_text
 from app.explorer import live
 from app.failures import CommandError
 from app.listing import listing, relations, tables_listing
-from app.sql import ROWS_OF_TEXT, ask, rendered
+from app.sql import ROWS_OF_TEXT, ask, opened, rendered
 from app.start import runs_folder
+from app.table import without_empty_columns
 from app.terminal import ColourChoice, colours, width
 from store import queries
-from store.matrix import Matrix
 from store.reader import Freshness, Reader
-from store.view import View, nearest
+from store.view import View
 
 
 def show(what: str, format: str, source: str | None, store: Path, color: ColourChoice) -> None:
     """Print `what`: "" for a list, "tables" for a longer one, the name of a view or table, else a matrix."""
     if what == "tables":
         print(tables_listing(_not_latex(format, what)))
-        return
-    view = None if what in ("", *relations()) else _view(what, source)
-    runs = runs_folder(store)
-    with Reader(store, runs) as reader:
-        freshness = reader.refresh()
-        if not what:
+    elif what in relations():
+        print(_relation(what, _not_latex(format, what), source, store))
+    elif not what:
+        with closing(Reader(store, runs_folder(store))) as reader:
+            reader.refresh()
             print(listing(reader.connection, _not_latex(format, "the list")))
-        elif view is None:
-            limit = ROWS_OF_TEXT if format == "text" else None
-            print(rendered(ask(reader.connection, f'FROM "{what}"', limit), _not_latex(format, what)))
-        else:
-            print(_printed(_matrix(reader.connection, view, runs), format, color, freshness))
+    else:
+        print(_matrix(_view(what, source), format, store, color))
+
+
+def _relation(name: str, format: str, source: str | None, store: Path) -> str:
+    """The rows of a view or table; in text without the columns that hold nothing."""
+    with opened(store) as connection:
+        columns = ask(connection, f'DESCRIBE "{name}"').rows
+        chosen = source if any(column[0] == "source" for column in columns) else None
+        where = f" WHERE source = '{chosen}'" if chosen else ""
+        table = ask(connection, f'FROM "{name}"{where}', ROWS_OF_TEXT if format == "text" else None)
+    return rendered(without_empty_columns(table) if format == "text" else table, format)
 
 
 def _view(text: str, source: str | None) -> View:
@@ -46,16 +51,16 @@ def _view(text: str, source: str | None) -> View:
     return view if source is None else replace(view, source=source)
 
 
-def _matrix(connection: duckdb.DuckDBPyConnection, view: View, runs: Path) -> Matrix:
+def _matrix(view: View, format: str, store: Path, color: ColourChoice) -> str:
     """The matrix, with the runs under way in the cells that they will fill."""
-    try:
-        matrix = queries.matrix(connection, view)
-    except ValueError as error:
-        raise CommandError(f"{error}\n('calib-explorer show' lists all there is)") from None
-    return replace(matrix, cells={**matrix.cells, **live.cells(matrix, live.Folders(runs).look())})
-
-
-def _printed(matrix: Matrix, format: str, color: ColourChoice, freshness: Freshness) -> str:
+    runs = runs_folder(store)
+    with closing(Reader(store, runs)) as reader:
+        freshness = reader.refresh()
+        try:
+            matrix = queries.matrix(reader.connection, view)
+        except ValueError as error:
+            raise CommandError(f"{error}\n('calib-explorer show' lists all there is)") from None
+    matrix = replace(matrix, cells={**matrix.cells, **live.cells(matrix, live.Folders(runs).look())})
     if format == "csv":
         return matrix_files.csv(matrix)
     if format == "latex":
@@ -65,7 +70,7 @@ def _printed(matrix: Matrix, format: str, color: ColourChoice, freshness: Freshn
     lines = [matrix.title, ""]
     if matrix.columns:
         lines += [*matrix_text.grid(matrix, colours(color), width()), "", *matrix_text.legend(matrix)]
-    return "\n".join([*lines, *_notes(freshness)])
+    return "\n".join([*lines, *_notes(store, freshness)])
 
 
 def _facts(freshness: Freshness) -> dict[str, Any]:
@@ -76,9 +81,11 @@ def _facts(freshness: Freshness) -> dict[str, Any]:
     }
 
 
-def _notes(freshness: Freshness) -> list[str]:
-    """What the reader should know of the store while somebody else uses it."""
-    return []
+def _notes(store: Path, freshness: Freshness) -> list[str]:
+    """What to know of a store that somebody else keeps from being read."""
+    if freshness.held_by is None:
+        return []
+    return [f"{store} is open in {freshness.held_by}: these numbers are from the run folders alone."]
 
 
 def _not_latex(format: str, what: str) -> str:

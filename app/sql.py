@@ -1,5 +1,7 @@
 """`calib-explorer sql`: a query against the store as it is now, running runs included. Never writes to it."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,10 +22,17 @@ READING = ("SELECT", "EXPLAIN", "PRAGMA", "CALL", "COPY", "MULTI", "VARIABLE_SET
 
 def answer(query: str, format: str, store: Path) -> None:
     """Print what `query` returns. Raises CommandError with DuckDB's own hint for an error in it."""
-    with Reader(store, runs_folder(store)) as reader:
-        reader.refresh()
-        table = ask(reader.connection, query, ROWS_OF_TEXT if format == "text" else None)
+    with opened(store) as connection:
+        table = ask(connection, query, ROWS_OF_TEXT if format == "text" else None)
     print(rendered(table, format))
+
+
+@contextmanager
+def opened(store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with every table and view, held for one question."""
+    with closing(Reader(store, runs_folder(store))) as reader, reader:
+        reader.refresh()  # the first one, on entry, made only the views that the screens read
+        yield reader.connection
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str, limit: int | None = None) -> Table:
@@ -35,7 +44,7 @@ def ask(connection: duckdb.DuckDBPyConnection, query: str, limit: int | None = N
         for statement in statements:
             _refuse_writing(statement)
             result = connection.execute(statement)
-        columns = distinct([column[0] for column in result.description or ()])
+        columns = _distinct([column[0] for column in result.description or ()])
         rows = result.fetchall() if limit is None else result.fetchmany(limit + 1)
     except duckdb.Error as error:
         raise CommandError(explained(error)) from None

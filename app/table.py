@@ -16,11 +16,22 @@ GAP = "  "
 
 @dataclass(frozen=True)
 class Table:
-    """Named columns and their rows. `more` says that rows were left out."""
+    """Named columns and their rows. more: rows were left out. empty: columns left out because all is NULL there."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     more: bool = False
+    empty: tuple[str, ...] = ()
+
+
+def without_empty_columns(table: Table) -> Table:
+    """The same rows without the columns that are NULL in all of them."""
+    kept = [index for index in range(len(table.columns)) if any(row[index] is not None for row in table.rows)]
+    if not table.rows:
+        return table
+    rows = tuple(tuple(row[index] for index in kept) for row in table.rows)
+    empty = tuple(name for index, name in enumerate(table.columns) if index not in kept)
+    return Table(tuple(table.columns[index] for index in kept), rows, table.more, empty)
 
 
 def as_text(table: Table, width: int | None = None) -> str:
@@ -74,6 +85,8 @@ def shown(value: Any) -> str:
     """`value` for a reader: floats to six significant digits, times to the second, text on one line."""
     if value is None:
         return "NULL"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, datetime):
@@ -119,5 +132,9 @@ def _is_number_column(values: Sequence[Any]) -> bool:
 
 
 def _count(table: Table) -> str:
-    count = f"{len(table.rows)} row{'' if len(table.rows) == 1 else 's'}"
-    return f"({count}; there are more: --format csv prints all)" if table.more else f"({count})"
+    parts = [f"{len(table.rows)} row{'' if len(table.rows) == 1 else 's'}"]
+    if table.more:
+        parts.append("there are more: --format csv prints all")
+    if table.empty:
+        parts.append(f"nothing in {', '.join(table.empty)}")
+    return f"({'; '.join(parts)})"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Store
+from app.commands.options import Commands, Store
 
 
 def doctor(
@@ -28,4 +28,4 @@ def doctor(
         raise typer.Exit(1)
 
 
-commands = {"doctor": doctor}
+commands: Commands = {"doctor": doctor}

@@ -1,5 +1,6 @@
 """Options that several commands share, with their help."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,3 +12,6 @@ Color = Annotated[
     Literal["auto", "truecolor", "256", "16", "none"],
     typer.Option("--color", help="Colours; 'auto' asks the terminal ('calib-explorer doctor' says what it found)."),
 ]
+
+Commands = dict[str, Callable[..., None]]
+"""Functions that typer reads a command from, by the command's name."""

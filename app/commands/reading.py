@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands.options import Color, Format, Store
+from app.commands.options import Color, Commands, Format, Store
 
 
 def show(
@@ -79,4 +79,4 @@ def sql(
     answer(query, format, store)
 
 
-commands = {"show": show, "sql": sql}
+commands: Commands = {"show": show, "sql": sql}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Format, Store
+from app.commands.options import Commands, Format, Store
 
 NEXT = """
 What next:
@@ -81,4 +81,4 @@ def next_steps() -> None:
     print(NEXT)
 
 
-commands = {"run": run, "runs": runs, "next": next_steps}
+commands: Commands = {"run": run, "runs": runs, "next": next_steps}

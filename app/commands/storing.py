@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Store
+from app.commands.options import Commands, Store
 
 
 def ingest(store: Store = Path("results.duckdb")) -> None:
@@ -59,14 +59,16 @@ def pack(
 ) -> None:
     """Make one file to share.
 
+    It has everything that is in the store and in the run folders; with --masks it is a tar archive.
+
     \b
     Examples:
       calib-explorer pack results-of-june.duckdb
-      calib-explorer pack --masks everything.tar
+      calib-explorer pack everything.tar --masks
     """
     from app.storing import pack
 
     pack(store, file, masks)
 
 
-commands = {"ingest": ingest, "rebuild": rebuild, "merge": merge, "pack": pack}
+commands: Commands = {"ingest": ingest, "rebuild": rebuild, "merge": merge, "pack": pack}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -22,7 +23,7 @@ def storage(store: Path) -> Iterator[Finding]:
     runs = runs_folder(store)
     held = holder(store, to_write=True)
     try:
-        with Reader(store, runs) as reader:
+        with closing(Reader(store, runs)) as reader:
             freshness = reader.refresh()
             yield _contents(store, reader.connection)
     except StoreError as error:
