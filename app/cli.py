@@ -18,14 +18,7 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        if len(sys.argv) == 1:
-            from app.start import open_explorer
-
-            open_explorer()
-        else:
-            from app.commands import command
-
-            command()
+        _obey(sys.argv[1:])
     except SystemExit as ending:
         return _end(ending.code)
     except KeyboardInterrupt:
@@ -40,6 +33,18 @@ def main() -> int:
         print(f"calib-explorer: {text}", file=sys.stderr)
         return BAD_INPUT
     return _end(0)
+
+
+def _obey(arguments: list[str]) -> None:
+    from app.start import Opening, open_explorer
+
+    opening = Opening.read(arguments)
+    if opening is not None:
+        open_explorer(opening)
+        return
+    from app.commands import command
+
+    command(arguments)
 
 
 def _end(code: int | str | None) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.failures import CommandError
-from app.start import open_explorer, runs_folder
+from app.start import Opening, open_explorer, runs_folder
 
 EARLY_S = 1.0
 """A pipeline that refuses its input (an unknown option, no such device) has ended by then."""
@@ -76,7 +76,7 @@ def _run_detached(grid: str, store: Path, options: Options) -> None:
         _check_alive(launch(loaded, store, arguments=options.arguments()), folder.log)
         print(f"Started grid {loaded.grid_id} in the background; log: {folder.log}")
     if sys.stdin.isatty() and sys.stdout.isatty():
-        open_explorer(store)
+        open_explorer(Opening(store))
     else:
         print("Watch it: calib-explorer runs     End it: calib-explorer runs --cancel " + loaded.grid_id)
 

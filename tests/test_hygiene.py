@@ -8,6 +8,10 @@ import pytest
 HEAVY = ("torch", "transformers", "datasets", "lm_eval", "polars", "pyarrow", "pandas")
 
 ROOMS = {
+    "opening the explorer": (
+        "import app.cli; from app.start import Opening; assert Opening.read(['--store', 'x'])",
+        (*HEAVY, "textual", "rich", "duckdb", "numpy", "pydantic", "typer"),
+    ),
     "the command line": ("import app.cli, app.commands", (*HEAVY, "textual", "rich", "duckdb", "numpy", "pydantic")),
     "show and sql": ("import app.show, app.sql", (*HEAVY, "textual")),
     "doctor": ("import app.doctor.report", (*HEAVY, "textual")),

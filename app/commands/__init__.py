@@ -46,6 +46,6 @@ def explore(
       calib-explorer run --headless demo
     """
     if context.invoked_subcommand is None:
-        from app.start import open_explorer
+        from app.start import Opening, open_explorer
 
-        open_explorer(store, color, view)
+        open_explorer(Opening(store, color, view))
