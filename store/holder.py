@@ -80,14 +80,16 @@ def _ask(descriptor: int, to_write: bool) -> Holder | None:
 
 
 def _open_here(path: Path) -> bool:
-    descriptors = Path("/proc/self/fd")
-    if not descriptors.is_dir():
-        return False
     target = os.path.realpath(path)
-    for descriptor in os.scandir(descriptors):
-        try:
-            if os.readlink(descriptor.path) == target:  # noqa: PTH115 - 10 times slower with Path
-                return True
-        except OSError:
-            continue
-    return False
+    try:
+        with os.scandir("/proc/self/fd") as descriptors:
+            return any(_points_to(descriptor.path, target) for descriptor in descriptors)
+    except FileNotFoundError:
+        return False  # no /proc here
+
+
+def _points_to(descriptor: str, target: str) -> bool:
+    try:
+        return os.readlink(descriptor) == target  # noqa: PTH115 - a Path costs ten times the call
+    except OSError:
+        return False

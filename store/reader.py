@@ -93,7 +93,7 @@ class Reader:
             self._show(
                 name, [segment for segment in (pending if self._attached else segments) if segment.table == name]
             )
-        self._make_views(everything=self._refreshed or self._attached)
+        self._make_views(everything=self._refreshed)
         self._refreshed = True
         stale = self._holder is not None and self._read_at != _stamp(self._store)
         return Freshness(self._holder, len(pending), stale, self._mirror.changes + self._shown)
@@ -117,6 +117,7 @@ class Reader:
         except duckdb.Error as error:
             self.__exit__()
             raise explain(error, self._store) from error
+        self._refreshed = True  # so that all views are made
         try:
             self.refresh()
         except BaseException:
