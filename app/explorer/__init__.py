@@ -23,6 +23,10 @@ def run(store: Path, runs: Path, color: ColourChoice = "auto", view: str | None 
     prepare(mode, os.environ)
     from app.explorer.explorer import Explorer
 
-    problem = Explorer(store, runs, mode, asked).run()
+    explorer = Explorer(store, runs, mode, asked)
+    try:
+        problem = explorer.run()
+    finally:
+        explorer.desk.thread.stop(wait_s=2.0)
     if problem:
         raise CommandError(problem)

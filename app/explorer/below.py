@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.explorer.bars import bar, shares
 from app.explorer.chrome import legend
+from app.explorer.frame import Frame
 from app.explorer.lines import Line, line_width, wrapped
 from app.explorer.numerals import number
 from app.explorer.sheet import Sheet, language_label
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
 DEMO = "calib-explorer run demo"
 
 
-def lines(
-    shown: Shown, sheet: Sheet, details: CellDetails | None, width: int, height: int, shaded: bool
-) -> list[Line]:
-    """As much as `height` has room for. Bars only where the inspector has none."""
+def lines(shown: Shown, sheet: Sheet, details: CellDetails | None, frame: Frame, shaded: bool) -> list[Line]:
+    """As much as there is room for. Bars only where the pane beside the map has none."""
+    width, height = frame.left, frame.below
     found: list[Line] = [(), *advice(shown, width)]
     if sheet.rows:
         found += legend(shown, sheet, width, shaded)

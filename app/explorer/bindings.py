@@ -28,6 +28,9 @@ class Key:
     footer: str = ""
 
 
+FAR = 9999
+"""Steps to the end of anything."""
+
 MOVE, SHOW, WORK, OTHER = "Move", "What is shown", "Compare and run", "Everything else"
 
 _STEPS = (
@@ -36,10 +39,10 @@ _STEPS = (
     Key("up", "k,up", "k ↑", "step(-1, 0)", "one cell up", MOVE),
     Key("right", "l,right", "l →", "step(0, 1)", "one cell right", MOVE),
     Key("top", "g", "gg", "first_g", "first row", MOVE),
-    Key("home", "home", "Home", "leap(-1, 0)", "first row", MOVE),
-    Key("bottom", "G,end", "G End", "leap(1, 0)", "last row", MOVE),
-    Key("first", "0", "0", "leap(0, -1)", "first column", MOVE),
-    Key("last", "dollar_sign", "$", "leap(0, 1)", "last column", MOVE),
+    Key("home", "home", "Home", f"step({-FAR}, 0)", "first row", MOVE),
+    Key("bottom", "G,end", "G End", f"step({FAR}, 0)", "last row", MOVE),
+    Key("first", "0", "0", f"step(0, {-FAR})", "first column", MOVE),
+    Key("last", "dollar_sign", "$", f"step(0, {FAR})", "last column", MOVE),
 )
 _ALWAYS = (
     Key("help", "question_mark", "?", "help", "this list", OTHER, "help", 1),
@@ -104,8 +107,8 @@ COMPARE_KEYS = (
 RUNS_KEYS = (
     Key("down", "j,down", "j ↓", "step(1)", "next run", MOVE, "choose", 2, "j k"),
     Key("up", "k,up", "k ↑", "step(-1)", "previous run", MOVE),
-    Key("top", "g,home", "g Home", "step(-9999)", "first run", MOVE),
-    Key("bottom", "G,end", "G End", "step(9999)", "last run", MOVE),
+    Key("top", "g,home", "g Home", f"step({-FAR})", "first run", MOVE),
+    Key("bottom", "G,end", "G End", f"step({FAR})", "last run", MOVE),
     Key("yank", "y", "y", "yank", "copy the path of the run's folder", OTHER, "copy path", 2),
     _BACK,
     *_ALWAYS,
@@ -120,16 +123,16 @@ def textual_bindings(keys: tuple[Key, ...]) -> list[BindingType]:
 def footer(keys: tuple[Key, ...], width: int, renamed: Mapping[str, str] | None = None) -> Line:
     """The keys that fit into `width`, those of the lowest rank first, in the order of the table."""
     labels = {key.id: (renamed or {}).get(key.id, key.label) for key in keys}
-    room, chosen = width - 1, set()
+    room = width - 1
+    chosen: set[str] = set()
     for key in sorted((key for key in keys if key.rank and labels[key.id]), key=lambda key: key.rank):
-        needed = len(_footer_key(key)) + 1 + len(labels[key.id]) + 2
-        if needed <= room + 2:
+        needed = len(_footer_key(key)) + len(labels[key.id]) + 1 + 2 * bool(chosen)
+        if needed <= room:
             chosen.add(key.id)
             room -= needed
-    line: Line = ((" ", ""),)
-    for key in keys:
-        if key.id in chosen:
-            line += ((_footer_key(key), "key"), (f" {labels[key.id]}  ", ""))
+    line: Line = ()
+    for key in (key for key in keys if key.id in chosen):
+        line += (("  " if line else " ", ""), (_footer_key(key), "key"), (f" {labels[key.id]}", ""))
     return line
 
 

@@ -47,7 +47,7 @@ class Chooser(ModalScreen[str | None]):
             yield Lines(id="dialog-keys")
 
     def on_mount(self) -> None:
-        self.query_one("#dialog").styles.height = N_SHOWN + 4
+        self.query_one("#dialog").styles.height = N_SHOWN + 5
         self.query_one("#dialog").styles.width = min(76, self.app.size.width - 2)
         self.query_one("#chooser-list").styles.height = N_SHOWN
         self.query_one(Input).focus()

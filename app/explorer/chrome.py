@@ -17,7 +17,7 @@ def title(shown: Shown, width: int) -> Line:
     """Where we are on the left, what is shown and how it stands on the right."""
     view = shown.view
     name = model_name(view, 22 if width < 110 else 40)
-    where = [name, slice_name(view, shown.slices), "published" if view.source == "paper" else "measured"]
+    where = [name, slice_name(view), "published" if view.source == "paper" else "measured"]
     right: Line = ((" · ".join(filter(None, where)), ""), *status(shown), (" ", ""))
     if width >= 110:
         return spread(tabs("1 Matrix"), right, width)
@@ -64,9 +64,9 @@ def axes(shown: Shown, width: int) -> Line:
     if view.quantity == "iou":
         rows, columns = rows.replace("evaluated on", "linear"), columns.replace("evaluated on", "linear")
     base = baseline_name(view)
-    line: Line = ((f" ↓ {rows}   → {columns}", "muted"),)
+    line: Line = ((f" ↓ {rows}  → {columns}", "muted"),)
     if base:
-        line += ((f"   difference to {base}", "accent"),)
+        line += ((f"  Δ to {base}", "accent"),)
     if width < 66:
         return line
     better = f"{shown.matrix.better} is better" if shown.matrix.better else ""

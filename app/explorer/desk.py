@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.explorer.launching import Launches
 from app.explorer.live import Folders
 from app.explorer.store_thread import StoreThread
 from app.terminal import Colour
@@ -16,6 +17,7 @@ class Desk:
     runs: Path
     thread: StoreThread
     folders: Folders
+    launches: Launches
     colours: Colour
 
     @property

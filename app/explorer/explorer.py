@@ -7,6 +7,7 @@ from textual.binding import Binding
 from textual.theme import Theme
 
 from app.explorer.desk import Desk
+from app.explorer.launching import Launches
 from app.explorer.live import Folders
 from app.explorer.matrix_screen import MatrixScreen
 from app.explorer.problem import Problem
@@ -53,7 +54,7 @@ class Explorer(App[str]):
 
     def __init__(self, store: Path, runs: Path, colours: Colour, asked: View | None = None) -> None:
         super().__init__(ansi_color=True if colours in ("16", "none") else None)
-        self.desk = Desk(store, runs, StoreThread(store, runs), Folders(runs), colours)
+        self.desk = Desk(store, runs, StoreThread(store, runs), Folders(runs), Launches(), colours)
         self.asked = asked
         self.problem = ""
 
@@ -70,9 +71,11 @@ class Explorer(App[str]):
             self.problem = event.text
             self.push_screen(Problem(event.text))
 
+    def on_unmount(self) -> None:
+        self.desk.thread.stop()
+
     async def action_quit(self) -> None:
         """Leave. Runs go on: they are processes of their own."""
-        self.desk.thread.stop()
         if not self.problem and self.matrix_screen.shown.cached_at is None:
             remember(self.desk.store, self.matrix_screen.session())
         self.exit(self.problem)

@@ -10,6 +10,9 @@ MIN_WIDTH, MIN_HEIGHT = 60, 16
 NARROW, WIDE = 80, 110
 """Below NARROW columns the inspector is one line under the map; from WIDE on there is room for words."""
 
+LEAST_LEFT = 55
+"""Columns of the map's side however small the map."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -21,16 +24,24 @@ class Frame:
     pane: int
     body: int
 
+    @property
+    def below(self) -> int:
+        """Lines under the map."""
+        return max(0, self.body - 1 - self.map.height)
+
 
 def arrange(sheet: Sheet, width: int, height: int) -> Frame:
-    """Give the map what it can use and the inspector the rest, at most 60 columns."""
+    """Give the map what it can use and the inspector the rest, at most 60 columns; no pane where it would hide
+    columns of the map."""
     body = height - 4 - (width < NARROW)
     room = body - 3
     if width < NARROW:
         return Frame(fit(sheet, width, room), width, 0, body)
     least = 22 if width < WIDE else 46
     geometry = fit(sheet, width - 1 - least, room)
-    pane = min(60, max(least, width - 2 - geometry.width))
+    if width < WIDE and geometry.n_columns < len(sheet.columns):
+        return Frame(fit(sheet, width, room - 1), width, 0, body - 1)
+    pane = min(60, max(least, width - 2 - max(geometry.width, LEAST_LEFT)))
     return Frame(geometry, width - 1 - pane, pane, body)
 
 

@@ -36,7 +36,8 @@ def fit(sheet: Sheet, width: int, height: int) -> Geometry:
     label = _label_width(sheet.rows, width - narrow * n_columns)
     wide = max(9, narrow)
     cell_width = wide if label + wide * n_columns <= width else narrow
-    cell_height = 3 if 1 + 3 * n_rows <= height and cell_width == wide else 1
+    tall = not sheet.flat and 1 + 3 * n_rows <= height and cell_width == wide
+    cell_height = 3 if tall else 1
     return Geometry(
         label_width=label,
         cell_width=cell_width,

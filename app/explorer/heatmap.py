@@ -124,8 +124,10 @@ class Heatmap(Widget, can_focus=True):
         return strip.simplify().adjust_cell_length(self.size.width, base)
 
     def _header(self) -> list[tuple[str, Style]]:
-        above, below = self._top, len(self.sheet.rows) - self._top - self._room.n_rows
-        more = f"{f'↑{above}' if above else ''} {f'↓{below}' if below > 0 else ''}".strip()
+        below = len(self.sheet.rows) - self._top - self._room.n_rows
+        after = len(self.sheet.columns) - self._left - self._room.n_columns
+        hidden = (("↑", self._top), ("↓", below), ("←", self._left), ("→", after))
+        more = " ".join(f"{sign}{count}" for sign, count in hidden if count > 0)
         width = self._room.label_width
         segments = [(more[:width].ljust(width), Style(dim=True))]
         for column in range(self._left, min(self._left + self._room.n_columns, len(self.sheet.columns))):

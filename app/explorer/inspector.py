@@ -55,7 +55,7 @@ def cell_section(details: CellDetails, live: Cell | None, view: View, width: int
         lines[1] = ((f"  {value}", "strong"),)
     if wide and len(seeds := _seed_values(details, view)) > 1:
         lines.append(((f"  seeds      {' '.join(seeds)}", "muted"),))
-    size = 11 if wide else 6
+    size = 11 if wide else 7
     lines += [((f"  {label:<{size}}", "muted"), (text, "")) for label, text in comparisons(details, view, not wide)]
     if details.cell.suspect:
         lines.append((("  ? hard to read in the paper" if wide else "  ? hard to read", "bad"),))
@@ -79,7 +79,8 @@ def value_text(details: CellDetails, live: Cell | None, view: View) -> str:
 
 def comparisons(details: CellDetails, view: View, short: bool) -> list[tuple[str, str]]:
     """(label, text): the rank in the column, and the differences to the dense model, the diagonal, the paper."""
-    value, own = details.cell.value, language_label(target(details.column_name))
+    own = language_label(target(details.column_name))
+    value, same = details.cell.value, f"{own}→{own}"
     found: list[tuple[str, str]] = []
     if details.rank is not None:
         best = "" if short or not details.best else f"   best {' '.join(map(language_label, details.best))}"
@@ -89,7 +90,7 @@ def comparisons(details: CellDetails, view: View, short: bool) -> list[tuple[str
     if details.dense is not None and details.row != "dense":
         found.append(("dense" if short else "vs dense", _against(value, details.dense, view, short)))
     if details.diagonal is not None and details.row != target(details.column_name):
-        found.append((own if short else f"vs own {own}", _against(value, details.diagonal, view, short)))
+        found.append((same if short else f"vs {same}", _against(value, details.diagonal, view, short)))
     if details.paper is not None:
         text = _against(value, details.paper.value, view, short, details.paper.paper_table)
         found.append(("paper" if short else "vs paper", text))

@@ -1,5 +1,6 @@
 """A widget that shows lines of styled text, and sends only those that changed."""
 
+import textwrap
 from collections.abc import Iterable
 
 from rich.cells import cell_len, set_cell_size
@@ -88,3 +89,12 @@ def wrapped(text: str, width: int, look: str = "") -> list[Line]:
             current = ""
         current = f"{current} {word}" if current else word
     return [((line, look),) for line in [*lines, current]]
+
+
+def folded(line: Line, width: int) -> list[Line]:
+    """A line of one look, broken between words where it is longer than `width`; what follows is indented."""
+    if line_width(line) <= width or len(line) != 1:
+        return [line]
+    text, look = line[0]
+    indent = " " * (len(text) - len(text.lstrip()) + 4)
+    return [((part, look),) for part in textwrap.wrap(text, width, subsequent_indent=indent)]

@@ -26,18 +26,27 @@ class Live:
     seed: int | None = None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the last look saw: the runs, who holds the store, the revision of what a reader shows."""
+
+    runs: tuple[Live, ...]
+    held_by: str
+    revision: int
+
+
 class Folders:
     """The run folders, with the specs and the final states that were read before."""
 
     def __init__(self, runs: Path) -> None:
-        self._runs = runs
+        self.path = runs
         self._specs: dict[str, Live] = {}
         self._finished: dict[str, tuple[int, State]] = {}
-        self.seen: tuple[object, object] | None = None
+        self.seen: Seen | None = None
 
     def look(self) -> tuple[Live, ...]:
         """Every run, those under way first."""
-        found = [self._read(folder) for folder in run_folders(self._runs)]
+        found = [self._read(folder) for folder in run_folders(self.path)]
         return tuple(sorted(found, key=lambda run: (_rank(run.state), run.run_id)))
 
     def _read(self, folder: RunFolder) -> Live:

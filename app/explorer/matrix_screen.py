@@ -1,31 +1,31 @@
 """The matrix: calibration x evaluation language of one quantity, with a cursor, and all that explains its cell."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 
-from app.explorer import navigation, questions
-from app.explorer.bindings import MATRIX_KEYS, textual_bindings
-from app.explorer.board import Board
+from app.explorer import launching, matrix_page, navigation, questions
+from app.explorer.bindings import FAR, MATRIX_KEYS, textual_bindings
+from app.explorer.chooser import Chooser
 from app.explorer.clipboard import copy
+from app.explorer.commands import choices, view_of
+from app.explorer.compare_screen import CompareScreen
 from app.explorer.desk import Desk
 from app.explorer.exporting import write_matrix
 from app.explorer.heatmap import Heatmap
+from app.explorer.launch_dialog import LaunchDialog
 from app.explorer.numerals import number
 from app.explorer.palette import SEQUENTIAL
-from app.explorer.session import Session, remember
+from app.explorer.panes import Panes
+from app.explorer.runs_screen import RunsScreen
+from app.explorer.session import Session
 from app.explorer.shown import opening, scale_name
-from app.explorer.text_dialog import TextDialog, help_lines
+from app.explorer.store_thread import Question
+from app.explorer.text_dialog import help_dialog, sql_dialog
 from store.view import View
-
-if TYPE_CHECKING:
-    from store.cell import CellDetails
 
 REST_S = 0.06
 """How long the cursor rests before its cell is looked up."""
@@ -47,30 +47,56 @@ class MatrixScreen(Screen[None]):
         self.desk = desk
         self.asked = asked or (session.view if session else View())
         self.shown = opening(asked, session)
-        self.details: CellDetails | None = None
-        self.board = Board(desk.shaded)
+        self.known: questions.CellRead | None = None
+        self.panes = Panes(desk.shaded)
         if session:
-            self.board.map.row, self.board.map.column = session.cursor
+            self.panes.map.row, self.panes.map.column = session.cursor
         self._rest: Timer | None = None
         self._g_at = 0.0
 
     def compose(self) -> ComposeResult:
-        yield self.board
+        yield self.panes
 
     def on_mount(self) -> None:
         self.draw()
         self.call_after_refresh(self.begin)
 
+    def on_resize(self) -> None:
+        self.draw(self.panes.notice)
+
     def begin(self) -> None:
         """The first frame is out: now read."""
         self.desk.thread.start()
-        self.desk.thread.ask("matrix", questions.matrix(self.asked, fall_back=True), self.post_message)
+        self.ask("matrix", questions.matrix(self.asked, fall_back=True))
         self.set_interval(LOOK_S, self.look)
 
-    # What the store says
+    def ask(self, kind: str, question: Question) -> None:
+        """Have a question answered by a message."""
+        self.desk.thread.ask(kind, question, self.post_message)
+
+    def go(self, view: View) -> None:
+        """Read another view."""
+        self.asked = view
+        self.ask("matrix", questions.matrix(view))
+
+    def look(self) -> None:
+        """See whether runs or store have news; an answer comes only then."""
+        self.ask("look", questions.look(self.desk.folders))
+        if complaint := self.desk.launches.ended_badly():
+            self.draw(complaint)
+
+    def look_up(self) -> None:
+        """Read the cell under the cursor."""
+        if self.shown.cached_at is None and (place := self.panes.place) is not None:
+            self.ask("cell", questions.cell(self.shown.view, *place))
+
+    def draw(self, notice: str = "") -> None:
+        """Show `shown`, and a notice until the cursor moves."""
+        matrix_page.fill(self.panes, self.shown, self.known, notice)
 
     def on_matrix_read(self, event: questions.MatrixRead) -> None:
         """New numbers."""
+        self.asked = event.matrix.view
         self.shown = replace(
             self.shown,
             matrix=event.matrix,
@@ -79,11 +105,9 @@ class MatrixScreen(Screen[None]):
             measured=event.measured,
             cached_at=None,
         )
-        self.asked = event.matrix.view
         self.draw(event.note)
-        self.ask_cell()
-        store, session = self.desk.store, self.session()
-        self.desk.thread.ask("remember", lambda _: remember(store, session), self.post_message)
+        self.look_up()
+        self.ask("remember", questions.keep(self.desk.store, self.session()))
 
     def on_view_refused(self, event: questions.ViewRefused) -> None:
         """Say why and stay."""
@@ -93,87 +117,79 @@ class MatrixScreen(Screen[None]):
     def on_looked(self, event: questions.Looked) -> None:
         """Runs went on, or the store has news."""
         self.shown = replace(self.shown, runs=event.runs, held_by=event.held_by)
-        self.draw(self.board.notice)
+        self.draw(self.panes.notice)
         if event.new_numbers and self.shown.cached_at is None:
-            self.ask(self.asked)
+            self.go(self.asked)
 
     def on_cell_read(self, event: questions.CellRead) -> None:
-        """Explain the cell, if the cursor is still there."""
-        if event.view == self.shown.view and self.board.place == (event.details.row, event.details.column_name):
-            self.details = event.details
-            self.draw(self.board.notice)
+        """Explain the cell."""
+        self.known = event
+        self.draw(self.panes.notice)
 
     def on_sql_read(self, event: questions.SqlRead) -> None:
         """Show the SQL over the map."""
-        lines = [((line, ""),) for line in event.text.splitlines()]
-        self.app.push_screen(TextDialog("the SQL behind this view", lines))
+        self.app.push_screen(sql_dialog(event.text))
+
+    def on_offered(self, event: launching.Offered) -> None:
+        """Ask before anything is started."""
+        self.app.push_screen(LaunchDialog(self.desk, event.offer), self.launched)
+
+    def on_refused(self, event: launching.Refused) -> None:
+        """Say why not."""
+        self.draw(event.text)
 
     def on_heatmap_cell_chosen(self, event: Heatmap.CellChosen) -> None:
         """Look the cell up once the cursor rests."""
         event.stop()
-        if self.board.notice:
+        if self.panes.notice:
             self.draw()
         if self._rest is not None:
             self._rest.stop()
-        self._rest = self.set_timer(REST_S, self.ask_cell)
-
-    # What is asked
-
-    def look(self) -> None:
-        """See whether runs or store have news; an answer comes only then."""
-        self.desk.thread.ask("look", questions.look(self.desk.folders), self.post_message)
-
-    def ask(self, view: View) -> None:
-        """Read another view."""
-        self.asked = view
-        self.desk.thread.ask("matrix", questions.matrix(view), self.post_message)
-
-    def ask_cell(self) -> None:
-        """Look up the cell under the cursor."""
-        if self.shown.cached_at is None and (place := self.board.place) is not None:
-            self.desk.thread.ask("cell", questions.cell(self.shown.view, *place), self.post_message)
-
-    def draw(self, notice: str = "") -> None:
-        """Show `shown`, and a notice until the cursor moves."""
-        self.board.show(self.shown, self.details, notice)
+        self._rest = self.set_timer(REST_S, self.look_up)
 
     def session(self) -> Session:
         """What to remember."""
-        cursor = self.board.map.row, self.board.map.column
-        shown = self.shown
-        return Session(shown.view, cursor, shown.transposed, shown.ramp.name, matrix=shown.matrix)
+        return self.shown.session((self.panes.map.row, self.panes.map.column))
 
-    # Keys
+    def launched(self, what: str | None) -> None:
+        """A run was started, or not."""
+        if what:
+            self.draw(f"started {what}")
+            self.look()
+
+    async def chosen(self, choice: str | None) -> None:
+        """Do what was chosen in the palette."""
+        if choice and (view := view_of(choice, self.shown)):
+            self.go(view)
+        elif choice:
+            await self.run_action(choice.removeprefix("key "))
 
     def action_step(self, down: int, right: int) -> None:
-        self.board.map.move_to(self.board.map.row + down, self.board.map.column + right)
-
-    def action_leap(self, down: int, right: int) -> None:
-        self.action_step(9999 * down, 9999 * right)
+        self.panes.map.move_to(self.panes.map.row + down, self.panes.map.column + right)
 
     def action_first_g(self) -> None:
         if monotonic() - self._g_at < CHORD_S:
-            self.action_leap(-1, 0)
+            self.action_step(-FAR, 0)
         self._g_at = monotonic()
 
     def action_metric(self, by: int) -> None:
-        self.ask(navigation.other_metric(self.asked, self.shown.pairs, by))
+        self.go(navigation.other_metric(self.asked, self.shown.pairs, by))
 
     def action_slice(self, by: int) -> None:
-        self.ask(navigation.other_slice(self.asked, self.shown.slices, by))
+        self.go(navigation.other_slice(self.asked, self.shown.slices, by))
 
     def action_source(self) -> None:
         self.asked = navigation.other_source(self.asked)
-        self.desk.thread.ask("matrix", questions.other_source(self.asked), self.post_message)
+        self.ask("matrix", questions.other_source(self.asked))
 
     def action_baseline(self) -> None:
-        view = navigation.next_baseline(self.asked)
-        self.ask(view)
+        self.ask("matrix", questions.baseline(self.shown.view))
 
     def action_normalise(self) -> None:
         self.asked = navigation.next_normalisation(self.shown.view)
         self.shown = replace(self.shown, matrix=replace(self.shown.matrix, view=self.asked))
         self.draw(f"colours: {scale_name(self.asked, self.shown.transposed)}")
+        self.look_up()
 
     def action_transpose(self) -> None:
         self.shown = replace(self.shown, transposed=not self.shown.transposed)
@@ -182,16 +198,36 @@ class MatrixScreen(Screen[None]):
     def action_palette(self) -> None:
         ramp = SEQUENTIAL[(SEQUENTIAL.index(self.shown.ramp) + 1) % len(SEQUENTIAL)]
         self.shown = replace(self.shown, ramp=ramp)
-        self.draw(f"palette: {ramp.name}")
+        self.draw(f"colours: {ramp.name}")
 
     def action_mark(self) -> None:
-        if (place := self.board.place) is None:
-            return
-        marks = self.shown.marks
-        marks = tuple(mark for mark in marks if mark != place[0]) if place[0] in marks else (*marks[-1:], place[0])
-        self.shown = replace(self.shown, marks=marks)
-        hint = ("", "marked A; mark another as B, then =", "A and B are marked; = compares them")[len(marks)]
-        self.draw(hint)
+        if (place := self.panes.place) is not None:
+            marks = navigation.with_mark(self.shown.marks, place[0])
+            self.shown = replace(self.shown, marks=marks)
+            self.draw(("", "marked A; mark another as B, then =", "A and B are marked; = compares them")[len(marks)])
+
+    def action_compare(self) -> None:
+        rows = self.shown.matrix.rows
+        pair = navigation.pair_to_compare(self.shown.marks, self.panes.place, rows)
+        if pair is None:
+            self.draw("mark two calibrations with space, then =; or stand off the diagonal")
+        else:
+            self.app.push_screen(CompareScreen(self.desk, self.shown.view, *pair, rows))
+
+    def action_run_cell(self) -> None:
+        place = self.panes.place
+        try:
+            wish = launching.wish(self.shown.matrix, place) if place else launching.Wish()
+        except ValueError as error:
+            self.draw(str(error))
+        else:
+            self.ask("offer", launching.offer(self.desk.store, self.desk.runs, wish))
+
+    def action_runs(self) -> None:
+        self.app.push_screen(RunsScreen(self.desk))
+
+    def action_commands(self) -> None:
+        self.app.push_screen(Chooser(choices(self.shown)), self.chosen)
 
     def action_reload(self) -> None:
         self.desk.folders.seen = None
@@ -199,10 +235,10 @@ class MatrixScreen(Screen[None]):
         self.draw("reading again")
 
     def action_sql(self) -> None:
-        self.desk.thread.ask("sql", questions.sql(self.shown.view), self.post_message)
+        self.ask("sql", questions.sql(self.shown.view))
 
     def action_yank(self) -> None:
-        if (place := self.board.place) is not None and (value := self.shown.matrix.delta(*place)) is not None:
+        if (place := self.panes.place) is not None and (value := self.shown.matrix.delta(*place)) is not None:
             copy(self.app, f"{value:.12g}")
             self.draw(f"copied {number(value, self.shown.view.quantity)}")
 
@@ -210,4 +246,4 @@ class MatrixScreen(Screen[None]):
         self.draw(write_matrix(self.shown.matrix))
 
     def action_help(self) -> None:
-        self.app.push_screen(TextDialog("keys of the matrix", help_lines(MATRIX_KEYS, self.app.size.width - 10)))
+        self.app.push_screen(help_dialog("the matrix", MATRIX_KEYS))

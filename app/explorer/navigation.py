@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from store.matrix import Place, target
 from store.view import BASELINES, NORMALISATIONS, View
 
 if TYPE_CHECKING:
@@ -67,3 +68,19 @@ def next_normalisation(view: View) -> View:
     """Column, row, whole, none in turn."""
     place = NORMALISATIONS.index(view.normalise)
     return replace(view, normalise=NORMALISATIONS[(place + 1) % len(NORMALISATIONS)])
+
+
+def with_mark(marks: tuple[str, ...], row: str) -> tuple[str, ...]:
+    """Mark `row`, or take its mark away; of three marks the oldest goes."""
+    return tuple(mark for mark in marks if mark != row) if row in marks else (*marks[-1:], row)
+
+
+def pair_to_compare(marks: tuple[str, ...], place: Place | None, rows: tuple[str, ...]) -> tuple[str, str] | None:
+    """The two marked rows; else the marked one, or the one under the cursor, and the row of the column's language."""
+    if len(marks) == 2:
+        return marks[0], marks[1]
+    if place is None:
+        return None
+    other = place[0] if marks and place[0] != marks[0] else target(place[1])
+    first = marks[0] if marks else place[0]
+    return (first, other) if first != other and other in rows else None

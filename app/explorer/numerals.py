@@ -54,6 +54,7 @@ def number(value: float | None, quantity: str, signed: bool = False) -> str:
         return "–"
     if math.isinf(value):
         return "-∞" if value < 0 else "∞"
+    value = float(f"{value:.9g}")  # 17.6 - 15.0 is 2.6
     sign = "-" if value < 0 else "+" if signed else ""
     return _drop_zero_sign(sign + _magnitude(abs(value), _DECIMALS.get(quantity)))
 

@@ -32,10 +32,11 @@ class Problem(ModalScreen[None]):
     def draw(self) -> None:
         """Break the text for the width there is."""
         width = min(90, self.app.size.width - 8)
-        lines: list[Line] = [line for part in self.text.splitlines() for line in wrapped(part, width)]
+        first, *rest = self.text.splitlines() or [""]
+        lines: list[Line] = [*wrapped(first, width), *(((part, "muted"),) for part in rest)]
         lines = lines[: max(1, self.app.size.height - 8)]
         self.query_one("#dialog").styles.width = width + 6
-        self.query_one("#dialog").styles.height = len(lines) + 5
+        self.query_one("#dialog").styles.height = len(lines) + 6
         self.query_one("#dialog-text").styles.height = len(lines)
         self.query_one("#dialog-title", Lines).show([(("The store cannot be shown", "bad"),)])
         self.query_one("#dialog-text", Lines).show(lines)

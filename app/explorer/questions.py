@@ -1,18 +1,22 @@
 """What the screens ask the store, and the answers as messages. Questions are answered in the store's thread."""
 
 from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from app.explorer.live import Folders, Live
+from app.explorer import navigation
+from app.explorer.live import Folders, Live, Seen
+from app.explorer.session import Session, remember
 from app.explorer.store_thread import Question
-from store.matrix import Matrix
+from store.matrix import Matrix, Place
 from store.view import View
 
 if TYPE_CHECKING:
     from store.cell import CellDetails
     from store.compare import Difference
+    from store.holder import Holder
     from store.reader import Reader
     from store.slices import Slice
 
@@ -52,17 +56,21 @@ class CellRead(Message):
         self.view = view
         self.details = details
 
+    @property
+    def place(self) -> Place:
+        """(calibration, evaluation language)."""
+        return self.details.row, self.details.column_name
+
 
 class Compared(Message):
-    """A compared with B."""
+    """A compared with B; counted: how often each verdict."""
 
-    def __init__(self, view: View, a: str, b: str, differences: "list[Difference]", settings: list[str]) -> None:
+    def __init__(self, a: str, b: str, differences: "list[Difference]", counted: dict[str, int]) -> None:
         super().__init__()
-        self.view = view
         self.a = a
         self.b = b
         self.differences = differences
-        self.settings = settings
+        self.counted = counted
 
 
 class Looked(Message):
@@ -119,6 +127,20 @@ def other_source(view: View) -> Question:
     return question
 
 
+def baseline(view: View) -> Question:
+    """The matrix of `view` with the next baseline that there is anything of."""
+
+    def question(reader: "Reader") -> Message:
+        attempt = navigation.next_baseline(view)
+        while True:
+            found = _matrix(reader, attempt)
+            if found.matrix.base or attempt.baseline == "none":
+                return found
+            attempt = navigation.next_baseline(attempt)
+
+    return question
+
+
 def cell(view: View, row: str, column: str) -> Question:
     """One cell."""
 
@@ -126,6 +148,29 @@ def cell(view: View, row: str, column: str) -> Question:
         from store import queries
 
         return CellRead(view, queries.cell(reader.connection, view, row, column))
+
+    return question
+
+
+def compare(view: View, a: str, b: str) -> Question:
+    """Two calibrations of the view's slice."""
+
+    def question(reader: "Reader") -> Message:
+        from store import queries
+
+        differences = queries.compare(reader.connection, view, a, b)
+        return Compared(a, b, differences, dict(queries.tally(differences)))
+
+    return question
+
+
+def compare_sql() -> Question:
+    """The SQL of a comparison; its parameters are named $so."""
+
+    def question(_: "Reader") -> Message:
+        from store import queries
+
+        return SqlRead(queries.sql("numbers"))
 
     return question
 
@@ -146,14 +191,31 @@ def look(folders: Folders) -> Question:
 
     def question(reader: "Reader") -> Message | None:
         freshness = reader.refresh()
-        runs = folders.look()
-        seen = (runs, freshness)
+        seen = Seen(folders.look(), _name(freshness.held_by), freshness.revision)
         before, folders.seen = folders.seen, seen
         if seen == before:
             return None
-        return Looked(runs, str(freshness.held_by or ""), before is None or before[1] != freshness)
+        return Looked(seen.runs, seen.held_by, before is None or before.revision != seen.revision)
 
     return question
+
+
+def keep(store: Path, session: Session) -> Question:
+    """Nothing of the store: remember `session`, off the screen's thread."""
+
+    def question(_: "Reader") -> Message | None:
+        remember(store, session)
+        return None
+
+    return question
+
+
+def _name(holder: "Holder | None") -> str:
+    """Who has the store, in few words: "python 4711"."""
+    if holder is None:
+        return ""
+    program = PurePath((holder.command or "another program").split(" ")[0]).name
+    return f"{program} {holder.pid}" if holder.pid else program
 
 
 def _matrix(reader: "Reader", view: View, note: str = "") -> MatrixRead:

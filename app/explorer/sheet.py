@@ -36,13 +36,17 @@ class Tile:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Tiles and the names of their rows and columns. `marked`: A and B by the name of their calibration."""
+    """Tiles and the names of their rows and columns.
+
+    marked: A and B by the name of their calibration. flat: cells are one line high, however much room there is.
+    """
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     tiles: tuple[tuple[Tile, ...], ...]
     marked: dict[str, str] = field(default_factory=dict)
     transposed: bool = False
+    flat: bool = False
 
     @property
     def text_width(self) -> int:
@@ -101,11 +105,14 @@ def _tile(matrix: Matrix, row: str, column: str, live: Cell | None, cached: bool
     diagonal = row == target(column)
     if cell.value is None:
         return Tile(_sign(live or cell), diagonal=diagonal)
+    value = matrix.delta(row, column)
+    if value is None:
+        return Tile("–", diagonal=diagonal)
     relative = matrix.view.baseline != "none"
     best = row in matrix.best(column)
     plain = cached or row in matrix.references or matrix.view.normalise == "none"
     return Tile(
-        text=number(matrix.delta(row, column), matrix.view.quantity, signed=relative),
+        text=number(value, matrix.view.quantity, signed=relative),
         below=deviation(cell.sd, matrix.view.quantity) if cell.n_seeds > 1 else "",
         mark=DOUBTFUL if cell.suspect else BEST if best else "",
         shade=None if plain else matrix.shade(row, column),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,6 +50,10 @@ class Shown:
         """Differences that go both ways get a diverging ramp."""
         return RDBU if self.view.baseline in ("diagonal", "paper") else self.ramp
 
+    def session(self, cursor: tuple[int, int]) -> Session:
+        """What to remember."""
+        return Session(self.view, cursor, self.transposed, self.ramp.name, matrix=self.matrix)
+
     def sheet(self) -> Sheet:
         """The map as drawn."""
         marked = dict(zip(self.marks, "AB", strict=False))
@@ -77,11 +80,10 @@ def arrow(better: str) -> str:
     return {"lower": "↓", "higher": "↑"}.get(better, "")
 
 
-def slice_name(view: View, slices: Sequence[Slice]) -> str:
-    """ "wanda 50%", of the view's slice."""
-    for slice_ in slices:
-        if (slice_.method, slice_.pattern, slice_.sparsity) == (view.method, view.pattern, view.sparsity):
-            return slice_.label
+def slice_name(view: View) -> str:
+    """ "wanda 50%", "wanda 2:4", "dense", as store.slices.Slice.label, which would bring DuckDB with it."""
+    if view.pattern == "unstructured" and view.sparsity is not None:
+        return f"{view.method} {100 * view.sparsity:.5g}%"
     return " ".join(filter(None, (view.method, view.pattern)))
 
 

@@ -49,11 +49,14 @@ class StoreThread:
             self._waiting[kind] = question, reply
             self._changed.notify()
 
-    def stop(self) -> None:
-        """Answer nothing more. Does not wait for a question that is being answered: the thread dies with us."""
+    def stop(self, wait_s: float = 0.5) -> None:
+        """Answer nothing more. Waits for the question being answered: DuckDB complains aloud when it is torn down
+        with a connection in use."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(wait_s)
 
     def _next(self) -> tuple[Question, Reply] | None:
         with self._changed:
@@ -63,21 +66,26 @@ class StoreThread:
             return self._waiting.pop(next(iter(self._waiting)))
 
     def _work(self) -> None:
-        reader = None
-        while waiting := self._next():
-            question, reply = waiting
-            try:
-                if reader is None:
-                    from store.reader import Reader
+        with contextlib.ExitStack() as closing:
+            reader = None
+            while waiting := self._next():
+                question, reply = waiting
+                try:
+                    if reader is None:
+                        import store.reader
 
-                    reader = Reader(*self._paths)
-                answer = question(reader)
-            except StoreError as error:
-                answer = StoreFailed(str(error))
-            except Exception:
-                answer = StoreFailed(
-                    "A mistake in calib-explorer itself; please report it.\n" + traceback.format_exc()
-                )
-            if answer is not None and not self._stopped:
-                with contextlib.suppress(RuntimeError):  # the event loop is gone: the explorer is closing
-                    reply(answer)
+                        reader = store.reader.Reader(*self._paths)
+                        closing.callback(reader.close)
+                    answer = question(reader)
+                except StoreError as error:
+                    answer = StoreFailed(str(error))
+                except Exception as error:
+                    answer = StoreFailed(_mistake(error))
+                if answer is not None and not self._stopped:
+                    with contextlib.suppress(RuntimeError):  # the event loop is gone: the explorer is closing
+                        reply(answer)
+
+
+def _mistake(error: Exception) -> str:
+    told = f"A mistake in calib-explorer itself, please report it: {type(error).__name__}: {error}"
+    return f"{told}\n{traceback.format_exc()}"

@@ -8,7 +8,7 @@ from textual.screen import ModalScreen
 
 from app.explorer.bindings import Key, textual_bindings
 from app.explorer.clipboard import copy
-from app.explorer.lines import Line, Lines, line_width
+from app.explorer.lines import Line, Lines, folded, line_width
 
 DIALOG_KEYS = (
     Key("down", "j,down", "j ↓", "scroll_by(1)", "down"),
@@ -30,7 +30,8 @@ class TextDialog(ModalScreen[None]):
     def __init__(self, title: str, lines: Iterable[Line]) -> None:
         super().__init__()
         self.heading = title
-        self.text = tuple(lines)
+        self.given = tuple(lines)
+        self.text = self.given
         self.first = 0
 
     def compose(self) -> ComposeResult:
@@ -47,11 +48,12 @@ class TextDialog(ModalScreen[None]):
 
     def fit_room(self) -> None:
         """As large as the text wants, as the terminal allows."""
+        self.text = tuple(part for line in self.given for part in folded(line, self.app.size.width - 8))
         width = max(30, *(line_width(line) for line in self.text), len(self.heading) + 2)
         height = min(len(self.text), self.app.size.height - 6)
         box = self.query_one("#dialog")
-        box.styles.width = min(width + 6, self.app.size.width - 2)
-        box.styles.height = height + 5
+        box.styles.width = width + 6
+        box.styles.height = height + 6
         self.query_one("#dialog-text").styles.height = height
         self.show()
 
@@ -69,22 +71,23 @@ class TextDialog(ModalScreen[None]):
         self.show()
 
     def action_yank(self) -> None:
-        copy(self.app, "\n".join("".join(text for text, _ in line) for line in self.text))
+        copy(self.app, "\n".join("".join(text for text, _ in line) for line in self.given))
 
     def action_close(self) -> None:
         self.dismiss()
 
 
-def help_lines(keys: Iterable[Key], width: int) -> list[Line]:
-    """Every key of a table with what it does, by group."""
+def help_dialog(screen: str, keys: Iterable[Key]) -> TextDialog:
+    """Every key of a screen with what it does, by group."""
     groups: dict[str, list[Key]] = {}
     for key in keys:
         groups.setdefault(key.group, []).append(key)
     lines: list[Line] = []
     for group, members in groups.items():
-        lines += [((group, "accent"),), *(_help_line(key, width) for key in members), ()]
-    return lines[:-1]
+        lines += [((group, "accent"),), *(((f"  {key.shown:<9} ", "key"), (key.help, "")) for key in members), ()]
+    return TextDialog(f"keys of {screen}", lines[:-1])
 
 
-def _help_line(key: Key, width: int) -> Line:
-    return ((f"  {key.shown:<9} ", "key"), (key.help[: max(10, width - 14)], ""))
+def sql_dialog(text: str) -> TextDialog:
+    """SQL to read and to copy."""
+    return TextDialog("the SQL behind this screen", [((line, ""),) for line in text.splitlines()])
