@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from app.explorer.numerals import number
-from app.matrix_text import CORNER
+from app.matrix_text import CORNER, figure
 from app.table import Table, as_csv, to_json
 from store.matrix import Matrix
 
@@ -68,8 +67,7 @@ def _latex_cell(matrix: Matrix, row: str, column: str) -> str:
     value = matrix.delta(row, column)
     if value is None:
         return "--"
-    digits = number(value, matrix.view.quantity, signed=matrix.view.baseline != "none")
-    text = digits.replace("∞", r"$\infty$").replace("-", "$-$", 1)
+    text = figure(matrix, value).replace("∞", r"$\infty$").replace("-", "$-$", 1)
     return rf"\textbf{{{text}}}" if row in matrix.best(column) else text
 
 

@@ -1,6 +1,6 @@
 """A matrix as lines of text, with colours where the terminal has them."""
 
-from app.explorer.numerals import deviation, number
+from app.explorer.numerals import number
 from app.explorer.palette import BLACK, VIRIDIS, ink, level
 from app.table import cell_width, pad
 from app.terminal import Colour
@@ -46,6 +46,22 @@ def sign(cell: Cell) -> str:
     return {"queued": "◌", "failed": "✗"}.get(cell.status, MISSING)
 
 
+def figure(matrix: Matrix, value: float) -> str:
+    """`value` with the matrix's decimals, so that points stand under points; huge ones are shortened."""
+    signed = matrix.view.baseline != "none"
+    if not abs(value) < 99_999:
+        return number(value, matrix.view.quantity, signed)
+    return f"{value:{'+' if signed else ''}.{decimals(matrix)}f}"
+
+
+def decimals(matrix: Matrix) -> int:
+    """As many as the paper prints; one more where measured numbers are small."""
+    if matrix.view.quantity in ("bits_per_byte", "iou"):
+        return 3
+    values = [value for row, c in matrix.cells if (value := matrix.delta(row, c)) is not None]
+    return 2 if any(abs(value) < 10 and round(value, 1) != round(value, 4) for value in values) else 1
+
+
 def seeds(matrix: Matrix) -> tuple[int, int]:
     """The smallest and largest number of seeds behind a calibrated cell; (0, 0) without any."""
     counts = [matrix[row, c].n_seeds for row in matrix.calibrated() for c in matrix.columns if matrix[row, c].n_seeds]
@@ -72,9 +88,9 @@ def _text(matrix: Matrix, row: str, column: str, with_sd: bool) -> str:
     value = matrix.delta(row, column)
     if value is None:
         return f"{sign(cell)} "
-    digits = number(value, matrix.view.quantity, signed=matrix.view.baseline != "none")
+    digits = figure(matrix, value)
     mark = "?" if cell.suspect else "*" if row in matrix.best(column) else _few_seeds(matrix, row, cell) or " "
-    spread = deviation(cell.sd, matrix.view.quantity).ljust(5) if with_sd else ""
+    spread = ("" if cell.sd is None else f"±{cell.sd:.{decimals(matrix)}f}").ljust(5) if with_sd else ""
     return f"{digits}{mark}{spread}"
 
 

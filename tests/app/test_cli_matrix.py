@@ -4,11 +4,11 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from app import matrix_files, matrix_text
-from app.explorer.numerals import number
 from app.table import cell_width
 from store.matrix import Cell, Matrix
 from store.view import View
@@ -25,7 +25,7 @@ MATRIX = Matrix(
         ("de", "en"): Cell(13.3, 0.1, 3, ("a", "b", "c")),
         ("en", "de"): Cell(14.7, None, 1, ("e",)),
         ("en", "en"): Cell(status="running", fraction=0.42),
-        ("de+en", "de"): Cell(99999.0, 0.1, 3, ("f",), note="ocr_suspect: 99999"),
+        ("de+en", "de"): Cell(118.6, 0.1, 3, ("f",), note="ocr_suspect: 118.6"),
     },
     unit="ppl",
     better="lower",
@@ -36,10 +36,10 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 def test_text_marks_the_best_the_missing_the_running_and_the_suspect() -> None:
     header, dense, de, en, both = matrix_text.grid(MATRIX, "none", None)
     assert header.split() == ["calibration", "de", "en"]
-    assert dense.split() == ["dense", number(9.0, "perplexity"), number(7.0, "perplexity")]
-    assert de.split() == ["de", "12.1*±.2", "13.3", "±.1"]
+    assert dense.split() == ["dense", "9.0", "7.0"]
+    assert de.split() == ["de", "12.1*±0.2", "13.3", "±0.1"]
     assert en.split() == ["en", "14.7¹", "▶", "42%"]
-    assert both.split() == ["de+en", f"{number(99999.0, 'perplexity')}?±.1", "·"]
+    assert both.split() == ["de+en", "118.6?±0.1", "·"]
 
 
 def test_the_legend_explains_the_signs_that_occur_and_counts_the_columns() -> None:
@@ -84,3 +84,12 @@ def test_latex_sets_the_best_in_bold_and_escapes() -> None:
     assert r"de & \textbf{12.1} & 13.3 \\" in text
     assert r"en & 14.7 & -- \\" in text
     assert text.count("{") == text.count("}")
+
+
+def test_decimals_are_the_papers_and_one_more_for_small_measured_numbers() -> None:
+    small = replace(MATRIX, cells={("de", "de"): Cell(3.456), ("de", "en"): Cell(118.64)})
+    assert matrix_text.figure(MATRIX, 118.64) == "118.6"
+    assert matrix_text.figure(small, 118.64) == "118.64"
+    assert matrix_text.figure(replace(MATRIX, view=View("bits_per_byte")), 1.23456) == "1.235"
+    assert matrix_text.figure(replace(MATRIX, view=View(baseline="dense")), 3.1) == "+3.1"
+    assert matrix_text.figure(MATRIX, float("inf")) == "∞"
