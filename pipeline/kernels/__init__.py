@@ -1,1 +1,1 @@
-"""Inner loops that torch has no fast operation for: each in C, compiled at first use, and in plain torch beside it."""
+"""Inner loops that torch has no fast operation for: in C, compiled at first use, with plain torch beside it."""

@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import platformdirs
+from torch import Tensor
 
 FLAGS = (("-march=native", "-fopenmp"), ("-march=native",), ("-fopenmp",), ())
 """Tried in turn: not every compiler knows both. torch's OpenMP library is loaded already and is the one used."""
@@ -46,6 +47,11 @@ def available() -> str:
     """The compiler that makes the kernels, or "torch" where there is none."""
     compiler = _compiler()
     return "torch" if compiler is None or library("columns", "off") is None else " ".join(compiler)
+
+
+def address(tensor: Tensor) -> ctypes.c_void_p:
+    """Where a tensor's first element lies, for a C function."""
+    return ctypes.c_void_p(tensor.data_ptr())
 
 
 def _compile(compiler: tuple[str, ...], source: Path, target: Path, contraction: str) -> bool:

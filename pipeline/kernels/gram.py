@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pipeline.kernels.compiler import library
+from pipeline.kernels.compiler import address, library
 
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -17,8 +17,8 @@ HALVES = (torch.bfloat16, torch.float16)
 def add_gram(total: Float[Tensor, "columns columns"], inputs: Float[Tensor, "tokens columns"]) -> None:
     """total += inputs^T inputs, at least in the upper triangle; `mirror` fills in the rest.
 
-    On a CPU by gram.c, which does half the multiplications and takes bfloat16 as it is. On a GPU halves go through the
-    tensor cores as they are: their products are exact in float32. Elsewhere, and without a compiler, inputs become float32.
+    On a CPU by gram.c, which does half the multiplications and takes bfloat16 as it is. On a GPU halves go through
+    the tensor cores as they are: their products are exact in float32. Else inputs become float32.
     """
     if inputs.device.type == "cpu" and (kernels := library("gram", "fast")) is not None:
         _add_on_cpu(kernels, total, inputs)
@@ -48,8 +48,3 @@ def _add_on_cpu(kernels: ctypes.CDLL, total: Tensor, inputs: Tensor) -> None:
     function = kernels.gram_bfloat16 if narrow else kernels.gram_float32
     sizes = ctypes.c_long(n_tokens), ctypes.c_long(n_columns)
     function(address(inputs), *sizes, address(total), address(space), ctypes.c_int(torch.get_num_threads()))
-
-
-def address(tensor: Tensor) -> ctypes.c_void_p:
-    """Where a tensor's first element lies, for a C function."""
-    return ctypes.c_void_p(tensor.data_ptr())
