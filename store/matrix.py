@@ -153,7 +153,7 @@ def column_order(column: str) -> tuple[object, ...]:
 
 def _row_key(row: str) -> tuple[object, ...]:
     parts = row.split("+")
-    return (len(parts), tuple(_rank(part.partition("*")[0]) for part in parts), row)
+    return (len(parts), tuple(_rank(part.partition("*")[0]) for part in parts), "*" in row, row)
 
 
 def _rank(language: str) -> tuple[int, str]:

@@ -92,7 +92,7 @@ def _planned(plans: list[Entry], view: View) -> Resolved:
     if not plans:
         return Resolved(view)
     chosen = max(plans, key=_preference).slice
-    return Resolved(chosen.of(view), chosen)
+    return Resolved(replace(chosen.of(view), setting=view.setting), chosen)
 
 
 def _narrow(entries: list[Entry], view: View, elsewhere: Callable[[], list[Entry]]) -> tuple[View, list[Entry]]:

@@ -5,7 +5,7 @@ what the store holds (see store.resolve); names may be shortened.
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import Any
 from urllib.parse import unquote
 
@@ -82,10 +82,16 @@ class View:
 
 
 def nearest(name: str, valid: list[str]) -> str:
-    """A sentence's end that offers the nearest valid name, or all of them."""
-    lowered = {word.lower(): word for word in valid}
-    close = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
-    return f"did you mean '{lowered[close[0]]}'?" if close else f"valid: {', '.join(valid) or 'none'}"
+    """A sentence's end that offers the nearest valid name, or all of them. `name` may be the beginning of one."""
+    scores = {word: _likeness(name.lower(), word.lower()) for word in valid}
+    best = max(scores, key=lambda word: scores[word], default="")
+    if not best or scores[best] < 0.6:
+        return f"valid: {', '.join(valid) or 'none'}"
+    return f"did you mean '{best}'?"
+
+
+def _likeness(name: str, word: str) -> float:
+    return max(SequenceMatcher(None, name, part).ratio() for part in (word, word[: len(name)]))
 
 
 def find(name: str, candidates: list[str]) -> list[str]:
