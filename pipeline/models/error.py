@@ -18,7 +18,7 @@ def told(doing: str, folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ModelError(f"no space left in {folder} while {doing}; make room or set XDG_CACHE_HOME") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise ModelError(
                 f"cannot write in {folder} while {doing}; set XDG_CACHE_HOME to a folder of yours"
             ) from error
