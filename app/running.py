@@ -5,14 +5,19 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.failures import CommandError
 from app.start import Opening, open_explorer, runs_folder
 
-EARLY_S = 1.0
-"""A pipeline that refuses its input (an unknown option, no such device) has ended by then."""
+if TYPE_CHECKING:
+    from store.folders import GridFolder
+
+PATIENCE_S = 10.0
+"""How long a driver may take to begin: it has refused its input (no such device) by then, or is at work."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +78,22 @@ def _run_detached(grid: str, store: Path, options: Options) -> None:
     if folder.held():
         print(f"Grid {loaded.grid_id} is being run already.")
     else:
-        _check_alive(launch(loaded, store, arguments=options.arguments()), folder.log)
-        print(f"Started grid {loaded.grid_id} in the background; log: {folder.log}")
+        print(_started(launch(loaded, store, arguments=options.arguments()), folder))
     if sys.stdin.isatty() and sys.stdout.isatty():
         open_explorer(Opening(store))
-    else:
-        print("Watch it: calib-explorer runs     End it: calib-explorer runs --cancel " + loaded.grid_id)
+    elif folder.held():
+        print(f"Watch it: calib-explorer runs     End it: calib-explorer runs --cancel {loaded.grid_id}")
 
 
-def _check_alive(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Raise CommandError if the process refuses its input at once; else collect it when it ends, whenever that is."""
-    try:
-        code = process.wait(EARLY_S)
-    except subprocess.TimeoutExpired:
-        threading.Thread(target=process.wait, daemon=True).start()
-        return
-    if code not in (0, 1):
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        raise CommandError(f"the grid did not start (exit code {code}): {lines[-1] if lines else 'no message'}")
+def _started(process: "subprocess.Popen[bytes]", folder: "GridFolder") -> str:
+    """What to say once the driver is at work, or has ended at once. Raises CommandError if it refuses its input."""
+    deadline = time.monotonic() + PATIENCE_S
+    while process.poll() is None and folder.state().pid != process.pid and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if process.poll() is None:
+        threading.Thread(target=process.wait, daemon=True).start()  # collects it, whenever it ends
+        return f"Started grid {folder.grid_id} in the background; log: {folder.log}"
+    lines = folder.log.read_text(encoding="utf-8", errors="replace").splitlines() or ["no message"]
+    if process.returncode in (0, 1):
+        return lines[-1]
+    raise CommandError(f"the grid did not start: {lines[-1]}")
