@@ -55,31 +55,33 @@ def quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
+_REBUILD = "'calib-explorer rebuild --store {store}' makes it afresh from the run folders and keeps the old file"
+
+_EXPLANATIONS = (
+    (
+        ("No space left", "Disk quota"),
+        "no space left beside {store}; the results are safe in the run folders. Make room",
+    ),
+    (("Read-only file system",), "{store} is on a read-only disk: it can be read, but nothing can be added to it"),
+    (("Permission denied",), "no permission to open {store} or to write in its folder ({first})"),
+    (("WAL",), "{store}.wal is not {store}'s own log ({first}). Move it away, or: " + _REBUILD),
+    (("not a valid DuckDB database",), "{store} is not a DuckDB database. Move it away, or: " + _REBUILD),
+    (
+        ("newer version", "higher storage version", "newer DuckDB"),
+        "{store} was written by a newer DuckDB than {duckdb} ({first}). Upgrade duckdb",
+    ),
+    (("Corrupt", "checksum", "Could not read", "eserializ"), "{store} is damaged ({first}). " + _REBUILD),
+)
+"""What an error of DuckDB says, in this order, and what it means."""
+
+
 def explain(error: duckdb.Error, store: Path) -> StoreError:
     """What an error of DuckDB means for the person who wants to use `store`."""
     text = str(error)
     first = text.partition("\n")[0]
-    rebuild = f"'calib-explorer rebuild --store {store}' makes it afresh from the run folders and keeps the old file"
-    if "WAL" in text or f"{store.name}.wal" in text:
-        return StoreError(
-            f"{store}.wal does not belong to {store} ({first}). Move it away and try again, or: {rebuild}"
-        )
-    if "not a valid DuckDB database" in text:
-        return StoreError(f"{store} is not a DuckDB database. Move it away, or: {rebuild}")
-    if "No space left" in text or "Disk quota exceeded" in text:
-        return StoreError(
-            f"no space left beside {store}; the results are safe in the run folders. Make room, try again"
-        )
-    if "Read-only file system" in text:
-        return StoreError(f"{store} is on a read-only file system: it can be read, but nothing can be added to it")
-    if "Permission denied" in text:
-        return StoreError(f"no permission to open {store} or to write in {store.parent}")
-    if "newer version" in text or "higher storage version" in text or "serialization version" in text.lower():
-        return StoreError(
-            f"{store} was written by a newer DuckDB than {duckdb.__version__} ({first}). Upgrade duckdb"
-        )
-    if any(word in text for word in ("Corrupt", "checksum", "Could not read enough bytes", "deserializ")):
-        return StoreError(f"{store} is damaged ({first}). {rebuild}")
+    for marks, message in _EXPLANATIONS:
+        if any(mark in text for mark in marks):
+            return StoreError(message.format(store=store, first=first, duckdb=duckdb.__version__))
     return StoreError(f"{store}: {first}")
 
 
@@ -118,7 +120,7 @@ def _check_length(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
         _detach(connection)
         raise StoreError(
             f"{store} is damaged: it was cut short ({store.stat().st_size:,} bytes of {size[0][0]:,} or more). "
-            f"'calib-explorer rebuild --store {store}' makes it afresh from the run folders and keeps the old file"
+            + _REBUILD.format(store=store)
         )
 
 

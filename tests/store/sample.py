@@ -20,7 +20,13 @@ from store.journal import Journal, next_attempt
 from store.schema import journalled
 
 RUN = {"status": "done", "model": "m", "method": "wanda", "pattern": "unstructured", "sparsity": 0.5}
-NUMBER = {"evaluation": "perplexity-1", "measure": "perplexity", "quantity": "perplexity", "unit": "ppl", "value": 1.0}
+NUMBER = {
+    "evaluation": "perplexity-1",
+    "measure": "perplexity",
+    "quantity": "perplexity",
+    "unit": "ppl",
+    "value": 1.0,
+}
 
 
 @dataclass(frozen=True)
