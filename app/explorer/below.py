@@ -8,9 +8,10 @@ from app.explorer.bars import bar, shares
 from app.explorer.chrome import legend
 from app.explorer.frame import Frame
 from app.explorer.lines import Line, line_width, wrapped
-from app.explorer.numerals import number
-from app.explorer.sheet import Sheet, language_label
+from app.explorer.numerals import number, short_name
+from app.explorer.sheet import MISSING, Sheet, language_label
 from app.explorer.shown import Shown
+from store.matrix import target
 
 if TYPE_CHECKING:
     from store.cell import CellDetails
@@ -23,10 +24,49 @@ def lines(shown: Shown, sheet: Sheet, details: CellDetails | None, frame: Frame,
     width, height = frame.left, frame.below
     found: list[Line] = [(), *advice(shown, width)]
     if sheet.rows:
-        found += legend(shown, sheet, width, shaded)
+        found += [*legend(shown, sheet, width, shaded), *own_language(shown)]
     if details is not None and height - len(found) >= 6 and width < 66:
         found += [(), *column_bars(details, shown, width, height - len(found) - 1)]
+    if width >= 66 and height - len(found) >= len(shown.winners) + 3:
+        found += [(), *winners(shown, width)]
     return found[:height]
+
+
+def own_language(shown: Shown) -> list[Line]:
+    """How often calibrating in the evaluation's own language is best."""
+    wins, columns = shown.matrix.target_best()
+    if not columns:
+        return []
+    return [((f" own language is best in {wins} of {columns}", "strong"), (" (ties count)", "muted"))]
+
+
+def winners(shown: Shown, width: int) -> list[Line]:
+    """The best calibrations in every metric of the slice, by evaluation language."""
+    languages = list(dict.fromkeys(target(column) for one in shown.winners for column in one.best))
+    size = min(8, (width - 14) // max(1, len(languages)))
+    if not languages or size < 6:
+        return []
+    heads = "".join(f"{language_label(language):<{size}}" for language in languages)
+    found: list[Line] = [((f" {'best':<13}", "muted"), (heads, "strong"))]
+    for one in shown.winners:
+        line: Line = ((f"  {short_name(one.quantity, one.task):<12}", ""),)
+        for language in languages:
+            best = dict.fromkeys(
+                row for column, rows in one.best.items() if target(column) == language for row in rows
+            )
+            look = "good" if language in best else "muted"
+            line += ((f"{_several(list(best)):<{size}}", look),)
+        found.append(line)
+    return found
+
+
+def _several(rows: list[str]) -> str:
+    """The first of the best in at most six signs; "…" says that it is not alone."""
+    if not rows:
+        return MISSING
+    parts = rows[0].split("+")
+    first = language_label(rows[0]) if len(parts) < 3 else f"mix {len(parts)}"
+    return first + ("…" if len(rows) > 1 else "")
 
 
 def advice(shown: Shown, width: int) -> list[Line]:
@@ -55,7 +95,7 @@ def column_bars(details: CellDetails, shown: Shown, width: int, height: int) -> 
         line: Line = ()
         for row, value in values[n::half]:
             text = f"  {language_label(row, 8):<5} {number(value, shown.view.quantity):>5} "
-            mark = " ◀" if row == details.row else " *" if row in details.best else ""
+            mark = f" {'*' if row in details.best else ''}{'◀' if row == details.row else ''}"
             line += ((text, ""), (bar(bars[row], width // 2 - len(text) - 3), "muted"), (mark, "strong"))
             line += ((" " * max(0, width // 2 - line_width(line)), ""),)
         found.append(line)

@@ -17,7 +17,8 @@ def title(shown: Shown, width: int) -> Line:
     """Where we are on the left, what is shown and how it stands on the right."""
     view = shown.view
     name = model_name(view, 22 if width < 110 else 40)
-    where = [name, slice_name(view), "published" if view.source == "paper" else "measured"]
+    origin = {"paper": "published in the paper", "run": "measured here"}[view.source]
+    where = [name, slice_name(view), origin if width >= 110 else origin.split()[0]]
     right: Line = ((" · ".join(filter(None, where)), ""), *status(shown), (" ", ""))
     if width >= 110:
         return spread(tabs("1 Matrix"), right, width)

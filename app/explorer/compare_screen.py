@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from app.explorer import chrome, compared, questions
+from app.explorer import answers, chrome, compared, questions
 from app.explorer.bindings import COMPARE_KEYS, FAR, footer, textual_bindings
 from app.explorer.desk import Desk
 from app.explorer.exporting import write
@@ -55,13 +55,13 @@ class CompareScreen(Screen[None]):
         """Compare what is on the two sides."""
         self.desk.thread.ask("compare", questions.compare(self.view, *self.sides), self.post_message)
 
-    def on_compared(self, event: questions.Compared) -> None:
+    def on_compared(self, event: answers.Compared) -> None:
         """An answer, if it is still about these two."""
         if [event.a, event.b] == self.sides:
             self.differences, self.counted, self.read = event.differences, event.counted, True
             self.draw()
 
-    def on_sql_read(self, event: questions.SqlRead) -> None:
+    def on_sql_read(self, event: answers.SqlRead) -> None:
         """Show the SQL."""
         self.app.push_screen(sql_dialog(event.text))
 

@@ -76,6 +76,7 @@ class Explorer(App[str]):
 
     async def action_quit(self) -> None:
         """Leave. Runs go on: they are processes of their own."""
-        if not self.problem and self.matrix_screen.shown.cached_at is None:
-            remember(self.desk.store, self.matrix_screen.session())
+        screen = self.matrix_screen
+        if not self.problem and screen.shown.cached_at is None:
+            remember(self.desk.store, screen.shown.session(screen.panes.map.cursor))
         self.exit(self.problem)

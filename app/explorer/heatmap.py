@@ -62,9 +62,9 @@ class Heatmap(Widget, can_focus=True):
         resized = (room.width, room.height) != (self._room.width, self._room.height)
         self._room, self.palette = room, palette
         self.styles.width, self.styles.height = room.width, room.height
-        self.row, self.column = sheet.find(before.place(self.row, self.column)) or (self.row, self.column)
-        self.row = max(0, min(self.row, len(sheet.rows) - 1))
-        self.column = max(0, min(self.column, len(sheet.columns) - 1))
+        down, right = sheet.find(before.place(self.row, self.column))
+        self.row = max(0, min(self.row if down is None else down, len(sheet.rows) - 1))
+        self.column = max(0, min(self.column if right is None else right, len(sheet.columns) - 1))
         self._scroll()
         self.refresh(layout=resized)
 
@@ -81,6 +81,11 @@ class Heatmap(Widget, can_focus=True):
         else:
             self.refresh(*self._cursor_regions(*old), *self._cursor_regions(row, column))
         self.post_message(self.CellChosen(row, column))
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """Row and column of the cursor."""
+        return self.row, self.column
 
     @property
     def cell_size(self) -> tuple[int, int]:

@@ -122,7 +122,7 @@ def column_section(details: CellDetails, view: View, width: int) -> list[Line]:
     lines: list[Line] = [((f" column {column} by calibration" if width >= 36 else f" column {column}", "accent"),)]
     for (row, value), share in zip(values, shares([value for _, value in values]), strict=True):
         text = f"  {language_label(row, 8):<{label}} {number(value, view.quantity):>5} "
-        mark = " ◀" if row == details.row else " *" if row in details.best else ""
+        mark = f" {'*' if row in details.best else ''}{'◀' if row == details.row else ''}"
         lines.append(((text, ""), (bar(share, room), "muted"), (mark, "strong")))
     return lines
 

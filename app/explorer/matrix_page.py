@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from app.explorer import below, chrome, inspector
+from app.explorer.answers import CellRead
 from app.explorer.bindings import MATRIX_KEYS, footer
 from app.explorer.live import cells
 from app.explorer.panes import Panes
-from app.explorer.questions import CellRead
 from app.explorer.shown import Shown
 
 

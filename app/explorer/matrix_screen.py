@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 
-from app.explorer import launching, matrix_page, navigation, questions
+from app.explorer import answers, launching, matrix_page, navigation, questions
 from app.explorer.bindings import FAR, MATRIX_KEYS, textual_bindings
 from app.explorer.chooser import Chooser
 from app.explorer.clipboard import copy
@@ -18,6 +18,7 @@ from app.explorer.exporting import write_matrix
 from app.explorer.heatmap import Heatmap
 from app.explorer.launch_dialog import LaunchDialog
 from app.explorer.numerals import number
+from app.explorer.pace import CHORD_S, LOOK_S, QUIET_S, REST_S
 from app.explorer.palette import SEQUENTIAL
 from app.explorer.panes import Panes
 from app.explorer.runs_screen import RunsScreen
@@ -26,13 +27,6 @@ from app.explorer.shown import opening, scale_name
 from app.explorer.store_thread import Question
 from app.explorer.text_dialog import help_dialog, sql_dialog
 from store.view import View
-
-REST_S = 0.06
-"""How long the cursor rests before its cell is looked up."""
-LOOK_S = 0.5
-"""How often run folders and store are looked at."""
-CHORD_S = 0.8
-"""How soon the second g of gg follows the first."""
 
 
 class MatrixScreen(Screen[None]):
@@ -47,11 +41,10 @@ class MatrixScreen(Screen[None]):
         self.desk = desk
         self.asked = asked or (session.view if session else View())
         self.shown = opening(asked, session)
-        self.known: questions.CellRead | None = None
+        self.known: answers.CellRead | None = None
         self.panes = Panes(desk.shaded)
-        if session:
-            self.panes.map.row, self.panes.map.column = session.cursor
-        self._rest: Timer | None = None
+        self.panes.map.row, self.panes.map.column = session.cursor if session else (0, 0)
+        self._rest = self._quiet = Timer(self, 0)
         self._g_at = 0.0
 
     def compose(self) -> ComposeResult:
@@ -90,11 +83,15 @@ class MatrixScreen(Screen[None]):
         if self.shown.cached_at is None and (place := self.panes.place) is not None:
             self.ask("cell", questions.cell(self.shown.view, *place))
 
+    def look_around(self) -> None:
+        """Read who is best in the other metrics: seven queries, so not while somebody is browsing."""
+        self.ask("winners", questions.winners(self.shown.view, self.shown.pairs))
+
     def draw(self, notice: str = "") -> None:
         """Show `shown`, and a notice until the cursor moves."""
         matrix_page.fill(self.panes, self.shown, self.known, notice)
 
-    def on_matrix_read(self, event: questions.MatrixRead) -> None:
+    def on_matrix_read(self, event: answers.MatrixRead) -> None:
         """New numbers."""
         self.asked = event.matrix.view
         self.shown = replace(
@@ -103,30 +100,39 @@ class MatrixScreen(Screen[None]):
             slices=event.slices,
             pairs=event.pairs,
             measured=event.measured,
+            winners=self.shown.winners if event.pairs == self.shown.pairs else (),
             cached_at=None,
         )
         self.draw(event.note)
         self.look_up()
-        self.ask("remember", questions.keep(self.desk.store, self.session()))
+        self._quiet.stop()
+        self._quiet = self.set_timer(QUIET_S, self.look_around)
+        self.ask("remember", questions.keep(self.desk.store, self.shown.session(self.panes.map.cursor)))
 
-    def on_view_refused(self, event: questions.ViewRefused) -> None:
+    def on_view_refused(self, event: answers.ViewRefused) -> None:
         """Say why and stay."""
         self.asked = self.shown.view
         self.draw(event.text)
 
-    def on_looked(self, event: questions.Looked) -> None:
+    def on_looked(self, event: answers.Looked) -> None:
         """Runs went on, or the store has news."""
         self.shown = replace(self.shown, runs=event.runs, held_by=event.held_by)
         self.draw(self.panes.notice)
         if event.new_numbers and self.shown.cached_at is None:
             self.go(self.asked)
 
-    def on_cell_read(self, event: questions.CellRead) -> None:
+    def on_winners_read(self, event: answers.WinnersRead) -> None:
+        """Who is best elsewhere in this slice."""
+        if event.view == self.shown.view:
+            self.shown = replace(self.shown, winners=event.winners)
+            self.draw(self.panes.notice)
+
+    def on_cell_read(self, event: answers.CellRead) -> None:
         """Explain the cell."""
         self.known = event
         self.draw(self.panes.notice)
 
-    def on_sql_read(self, event: questions.SqlRead) -> None:
+    def on_sql_read(self, event: answers.SqlRead) -> None:
         """Show the SQL over the map."""
         self.app.push_screen(sql_dialog(event.text))
 
@@ -143,13 +149,8 @@ class MatrixScreen(Screen[None]):
         event.stop()
         if self.panes.notice:
             self.draw()
-        if self._rest is not None:
-            self._rest.stop()
+        self._rest.stop()
         self._rest = self.set_timer(REST_S, self.look_up)
-
-    def session(self) -> Session:
-        """What to remember."""
-        return self.shown.session((self.panes.map.row, self.panes.map.column))
 
     def launched(self, what: str | None) -> None:
         """A run was started, or not."""

@@ -1,4 +1,4 @@
-"""What the screens ask the store, and the answers as messages. Questions are answered in the store's thread."""
+"""What the screens ask the store. Questions are answered in its thread, by the messages of answers.py."""
 
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -7,88 +7,15 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from app.explorer import navigation
-from app.explorer.live import Folders, Live, Seen
+from app.explorer.answers import CellRead, Compared, Looked, MatrixRead, SqlRead, ViewRefused, Winners, WinnersRead
+from app.explorer.live import Folders, Seen
 from app.explorer.session import Session, remember
 from app.explorer.store_thread import Question
-from store.matrix import Matrix, Place
 from store.view import View
 
 if TYPE_CHECKING:
-    from store.cell import CellDetails
-    from store.compare import Difference
     from store.holder import Holder
     from store.reader import Reader
-    from store.slices import Slice
-
-
-class MatrixRead(Message):
-    """The matrix of a view, and what there is to go to from it. note: what else to tell, "" for nothing."""
-
-    def __init__(
-        self,
-        matrix: Matrix,
-        slices: "tuple[Slice, ...]",
-        pairs: tuple[tuple[str, str], ...],
-        measured: bool,
-        note: str = "",
-    ) -> None:
-        super().__init__()
-        self.matrix = matrix
-        self.slices = slices
-        self.pairs = pairs
-        self.measured = measured
-        self.note = note
-
-
-class ViewRefused(Message):
-    """A view that names something unknown."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-
-class CellRead(Message):
-    """Everything about one cell of `view`."""
-
-    def __init__(self, view: View, details: "CellDetails") -> None:
-        super().__init__()
-        self.view = view
-        self.details = details
-
-    @property
-    def place(self) -> Place:
-        """(calibration, evaluation language)."""
-        return self.details.row, self.details.column_name
-
-
-class Compared(Message):
-    """A compared with B; counted: how often each verdict."""
-
-    def __init__(self, a: str, b: str, differences: "list[Difference]", counted: dict[str, int]) -> None:
-        super().__init__()
-        self.a = a
-        self.b = b
-        self.differences = differences
-        self.counted = counted
-
-
-class Looked(Message):
-    """The run folders and the store, where something changed. new_numbers: the matrix is to be read again."""
-
-    def __init__(self, runs: tuple[Live, ...], held_by: str, new_numbers: bool) -> None:
-        super().__init__()
-        self.runs = runs
-        self.held_by = held_by
-        self.new_numbers = new_numbers
-
-
-class SqlRead(Message):
-    """The SQL behind a view."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
 
 
 def matrix(view: View, fall_back: bool = False) -> Question:
@@ -97,7 +24,7 @@ def matrix(view: View, fall_back: bool = False) -> Question:
 
     def question(reader: "Reader") -> Message:
         try:
-            return _matrix(reader, view)
+            return _filled(reader, view)
         except ValueError as error:
             return _matrix(reader, View(source=view.source), str(error)) if fall_back else ViewRefused(str(error))
 
@@ -108,6 +35,23 @@ def matrix(view: View, fall_back: bool = False) -> Question:
         return found
 
     return opening if fall_back else question
+
+
+def winners(view: View, pairs: tuple[tuple[str, str], ...]) -> Question:
+    """The best calibrations of every quantity of the slice."""
+
+    def question(reader: "Reader") -> Message:
+        from store import queries
+
+        found = []
+        for quantity, task in pairs:
+            other = navigation.with_metric(replace(view, baseline="none"), quantity, task)
+            read = queries.matrix(reader.connection, other)
+            best = {column: read.best(column) for column in read.columns}
+            found.append(Winners(quantity, task, best, read.target_best()))
+        return WinnersRead(view, tuple(found))
+
+    return question
 
 
 def other_source(view: View) -> Question:
@@ -216,6 +160,15 @@ def _name(holder: "Holder | None") -> str:
         return ""
     program = PurePath((holder.command or "another program").split(" ")[0]).name
     return f"{program} {holder.pid}" if holder.pid else program
+
+
+def _filled(reader: "Reader", view: View) -> MatrixRead:
+    """The matrix of `view`, or of a quantity that its slice does have."""
+    found = _matrix(reader, view)
+    if found.matrix.cells or not found.pairs:
+        return found
+    task = next((pair for pair in found.pairs if pair[1] == view.task), found.pairs[0])
+    return _matrix(reader, navigation.with_metric(view, *task))
 
 
 def _matrix(reader: "Reader", view: View, note: str = "") -> MatrixRead:

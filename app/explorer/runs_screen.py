@@ -16,6 +16,7 @@ from app.explorer.desk import Desk
 from app.explorer.frame import rule, too_small
 from app.explorer.lines import Line, Lines, spread, wrapped
 from app.explorer.live import Folders, Live
+from app.explorer.pace import LOOK_S
 from app.explorer.store_thread import Question
 from app.explorer.text_dialog import help_dialog
 from app.runs import duration
@@ -24,7 +25,6 @@ from store.folders import RunFolder
 if TYPE_CHECKING:
     from store.reader import Reader
 
-LOOK_S = 0.5
 DETAIL_LINES = 12
 LOG_LINES = 8
 SIGNS = {"running": "▶", "queued": "◌", "failed": "✗", "interrupted": "✗", "done": "✓"}

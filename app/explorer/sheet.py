@@ -60,14 +60,11 @@ class Sheet:
         names = self.rows[row], self.columns[column]
         return (names[1], names[0]) if self.transposed else names
 
-    def find(self, place: Place | None) -> tuple[int, int] | None:
-        """The position of a cell of the matrix; None where the sheet has no such cell."""
-        row, column = place or ("", "")
-        if self.transposed:
-            row, column = column, row
-        if row not in self.rows or column not in self.columns:
-            return None
-        return self.rows.index(row), self.columns.index(column)
+    def find(self, place: Place | None) -> tuple[int | None, int | None]:
+        """(row, column) of a cell of the matrix, None for what the sheet lacks; "en-e" stands in for "en"."""
+        calibration, column = place or ("", "")
+        names = (column, calibration) if self.transposed else (calibration, column)
+        return _position(names[0], self.rows), _position(names[1], self.columns)
 
 
 EMPTY = Sheet((), (), ())
@@ -98,6 +95,12 @@ def language_label(name: str, width: int = 99) -> str:
     label = name.upper()
     parts = label.split("+")
     return label if len(label) <= width or len(parts) < 3 else f"{parts[0]}…{parts[-1]}·{len(parts)}"
+
+
+def _position(name: str, names: tuple[str, ...]) -> int | None:
+    if name in names:
+        return names.index(name)
+    return next((n for n, other in enumerate(names) if target(other) == target(name) and name), None)
 
 
 def _tile(matrix: Matrix, row: str, column: str, live: Cell | None, cached: bool) -> Tile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from app.explorer.answers import Winners
 from app.explorer.live import Live, cells
 from app.explorer.numerals import quantity_name
 from app.explorer.palette import RDBU, SEQUENTIAL, VIRIDIS, Palette
@@ -26,7 +27,7 @@ class Shown:
 
     cached_at: seconds since 1970 for numbers of an earlier session, None for fresh ones. held_by: who keeps the
     store from us, "" if nobody does. marks: the calibrations marked A and B. measured: whether the store has any
-    measured number.
+    measured number. winners: the best calibrations in the metrics of the slice.
     """
 
     matrix: Matrix = UNREAD
@@ -39,6 +40,7 @@ class Shown:
     transposed: bool = False
     ramp: Palette = field(default=VIRIDIS)
     measured: bool = True
+    winners: tuple[Winners, ...] = ()
 
     @property
     def view(self) -> View:
