@@ -60,7 +60,8 @@ def _matrix(view: View, format: str, store: Path, color: ColourChoice) -> str:
             matrix = queries.matrix(reader.connection, view)
         except ValueError as error:
             raise CommandError(f"{error}\n('calib-explorer show' lists all there is)") from None
-    matrix = replace(matrix, cells={**matrix.cells, **live.cells(matrix, live.Folders(runs).look())})
+    under_way = live.Folders(runs).look()
+    matrix = replace(matrix, cells={**matrix.cells, **live.cells(matrix, under_way)})
     if format == "csv":
         return matrix_files.csv(matrix)
     if format == "latex":
@@ -70,7 +71,7 @@ def _matrix(view: View, format: str, store: Path, color: ColourChoice) -> str:
     lines = [matrix.title, ""]
     if matrix.columns:
         lines += [*matrix_text.grid(matrix, colours(color), width()), "", *matrix_text.legend(matrix)]
-    return "\n".join([*lines, *_notes(store, freshness)])
+    return "\n".join([*lines, *_notes(store, freshness, live.counts(under_way))])
 
 
 def _facts(freshness: Freshness) -> dict[str, Any]:
@@ -81,11 +82,13 @@ def _facts(freshness: Freshness) -> dict[str, Any]:
     }
 
 
-def _notes(store: Path, freshness: Freshness) -> list[str]:
-    """What to know of a store that somebody else keeps from being read."""
-    if freshness.held_by is None:
-        return []
-    return [f"{store} is open in {freshness.held_by}: these numbers are from the run folders alone."]
+def _notes(store: Path, freshness: Freshness, counts: dict[str, int]) -> list[str]:
+    """Who keeps the store from being read, and how many runs are still to add to it."""
+    notes = []
+    if freshness.held_by is not None:
+        notes.append(f"{store} is open in {freshness.held_by}: these numbers are from the run folders alone.")
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    return [*notes, f"Runs: {told} ('calib-explorer runs' lists them)."] if told else notes
 
 
 def _not_latex(format: str, what: str) -> str:
