@@ -1,4 +1,4 @@
--- Runs, measured ('run') and published ('paper'): what was set, where and how long it ran. `setting` is the rest of what decides a run.
+-- Runs, measured ('run') and published ('paper'): what was set, where and how long it ran; `setting` is all else that was set; times are UTC.
 CREATE OR REPLACE VIEW runs AS
 SELECT
   run_id, source, status, model, method, pattern, sparsity, bits, group_size, calibration, seed,
@@ -15,7 +15,9 @@ SELECT
     left(model_revision, 8),
     CASE WHEN preview THEN 'preview' END) END AS setting,
   calibration_source, samples, length, sampling, dtype, numerics, skip_blocks, coalesce(preview, false) AS preview,
-  sparsity_reached, started_at, finished_at, wall_s, device_s, peak_memory_bytes, host, device, git_commit, grid, attempt,
-  error, paper_table, note, written_at, regexp_replace(lower(model), '^meta-', '') AS model_folded, run_key
+  sparsity_reached, make_timestamp(epoch_us(started_at)) AS started_at,
+  make_timestamp(epoch_us(finished_at)) AS finished_at, wall_s, device_s, peak_memory_bytes, host, device, git_commit, grid, attempt,
+  error, paper_table, note,
+  make_timestamp(epoch_us(written_at)) AS written_at, regexp_replace(lower(model), '^meta-', '') AS model_folded, run_key
 FROM (
   SELECT *, nullif(translate(spec ->> '$.method.skip_blocks', '[]', ''), '') AS skip_blocks FROM run);
