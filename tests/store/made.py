@@ -46,12 +46,12 @@ class Made:
         """A run of SmolLM2 pruned with Wanda to 50 % on German, or as `more` says."""
         row: dict[str, Any] = {"source": "run", "status": "done", "model": SMOL, "dtype": "float32", **more}
         row |= {"method": method, "calibration": calibration}
-        skips = row.pop("skip_blocks", [])
+        options = {"skip_blocks": row.pop("skip_blocks", []), **row.pop("options", {})}
         if method != "dense":
             row = {"pattern": "unstructured", "sparsity": 0.5, **row}
         if calibration is not None:
             row = {"calibration_source": "demo", "samples": 64, "length": 256, "seed": 0, **row}
-        row["spec"] = json.dumps({"method": {"name": method, "skip_blocks": skips}})
+        row["spec"] = json.dumps({"method": {"name": method, **options}})
         key = len(self.keys) + 1
         run_id = f"run-{key}"
         self.keys[run_id] = key

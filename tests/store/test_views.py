@@ -143,10 +143,15 @@ def test_runs_with_other_settings_are_rows_of_their_own(made: Made) -> None:
 
 
 def test_setting_names_what_decides_a_run_beside_its_axes(made: Made) -> None:
-    made.run(skip_blocks=[0, -1], numerics="exact", model_revision="0123456789abcdef", preview=True)
-    assert made.rows("SELECT setting FROM runs") == [
-        {"setting": "demo 64x256 float32 exact skips 0,-1 01234567 preview"}
-    ]
+    made.run(
+        skip_blocks=[0, -1],
+        numerics="exact",
+        model_revision="0123456789abcdef",
+        preview=True,
+        options={"override": [], "act_order": False, "blocksize": 128, "percdamp": 0.01, "last": None},
+    )
+    setting = "demo 64x256 float32 exact skips 0,-1 blocksize:128,percdamp:0.01 01234567 preview"
+    assert made.rows("SELECT setting FROM runs") == [{"setting": setting}]
 
 
 @pytest.fixture
