@@ -1,5 +1,7 @@
 """`calib-explorer show`: a matrix, a view of the store, or the list of what there is."""
 
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +73,7 @@ def _matrix(view: View, format: str, store: Path, color: ColourChoice) -> str:
     lines = [matrix.title, ""]
     if matrix.columns:
         lines += [*matrix_text.grid(matrix, colours(color), width()), "", *matrix_text.legend(matrix)]
-    return "\n".join([*lines, *_notes(store, freshness, live.counts(under_way))])
+    return "\n".join([*lines, *_notes(store, freshness, under_way if view.source == "run" else ())])
 
 
 def _facts(freshness: Freshness) -> dict[str, Any]:
@@ -82,13 +84,16 @@ def _facts(freshness: Freshness) -> dict[str, Any]:
     }
 
 
-def _notes(store: Path, freshness: Freshness, counts: dict[str, int]) -> list[str]:
+def _notes(store: Path, freshness: Freshness, runs: Iterable[live.Live]) -> list[str]:
     """Who keeps the store from being read, and how many runs are still to add to it."""
     notes = []
     if freshness.held_by is not None:
         notes.append(f"{store} is open in {freshness.held_by}: these numbers are from the run folders alone.")
-    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    return [*notes, f"Runs: {told} ('calib-explorer runs' lists them)."] if told else notes
+    counts = Counter(run.state.status for run in runs if run.state.status in live.UNFINISHED)
+    if counts:
+        told = ", ".join(f"{counts[status]} {status}" for status in live.UNFINISHED if counts[status])
+        notes.append(f"Runs: {told} ('calib-explorer runs' lists them).")
+    return notes
 
 
 def _not_latex(format: str, what: str) -> str:

@@ -1,5 +1,6 @@
 """Is the Hugging Face hub reachable, and which models are here already."""
 
+import json
 import os
 import threading
 import time
@@ -33,7 +34,7 @@ def hub() -> Finding:
 
 def models(ours: Path) -> Finding:
     """Models in our cache (`ours`, the demo's) and in the hub's own."""
-    demo = sorted(folder.name for folder in ours.iterdir() if folder.is_dir()) if ours.is_dir() else []
+    demo = [_origin(file) for file in sorted(ours.glob("*/origin.json"))]
     cache = hub_cache()
     cached = sorted(folder.name for folder in cache.glob("models--*")) if cache.is_dir() else []
     names = demo + [name.removeprefix("models--").replace("--", "/") for name in cached]
@@ -46,6 +47,15 @@ def hub_cache() -> Path:
     """Where huggingface_hub keeps models, by its own rules (importing it would cost 0.3 s)."""
     home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface")
     return Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+
+
+def _origin(file: Path) -> str:
+    """The package that a demo model was converted from: its folder is named by a hash."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return f"{told['package']} ({told['quantisation']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return file.parent.name
 
 
 def _ask(endpoint: str) -> str:

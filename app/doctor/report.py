@@ -1,5 +1,6 @@
 """All findings, printed as they come."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -9,9 +10,12 @@ from platformdirs import user_cache_path
 from app.doctor import hub, machine, screen, storage
 from app.doctor.finding import Finding
 from app.table import to_json
-from app.terminal import colours
+from app.terminal import colours, width
 
 COLOURED = {"ok": "\x1b[32mok\x1b[0m  ", "warn": "\x1b[33mwarn\x1b[0m", "fail": "\x1b[31mfail\x1b[0m"}
+
+INDENT = 16
+"""Where what was seen begins."""
 
 
 def report(store: Path, as_json: bool) -> bool:
@@ -20,7 +24,7 @@ def report(store: Path, as_json: bool) -> bool:
     for finding in examine(store):
         findings.append(finding)
         if not as_json:
-            print(line(finding, coloured=colours() != "none"), flush=True)
+            print(line(finding, colours() != "none", width()), flush=True)
     if as_json:
         print(to_json([asdict(finding) for finding in findings]))
     return all(finding.status != "fail" for finding in findings)
@@ -44,8 +48,16 @@ def examine(store: Path) -> Iterator[Finding]:
         asked.wait()
 
 
-def line(finding: Finding, coloured: bool) -> str:
-    """Status, subject, what was seen, and under it what to do."""
+def line(finding: Finding, coloured: bool, room: int | None) -> str:
+    """Status, subject, what was seen, and under it what to do, in lines of `room` columns."""
     status = COLOURED[finding.status] if coloured else f"{finding.status:4}"
-    text = f"{status}  {finding.subject:9} {finding.seen}"
-    return f"{text}\n{'':16}→ {finding.advice}" if finding.advice else text
+    seen = _wrap(finding.seen, room)
+    advice = f"→ {finding.advice}".splitlines() if finding.advice else []
+    lines = [*seen, *(part for text in advice for part in _wrap(text, room))]
+    return "\n".join([f"{status}  {finding.subject:9} {lines[0]}", *(f"{'':{INDENT}}{part}" for part in lines[1:])])
+
+
+def _wrap(text: str, room: int | None) -> list[str]:
+    if room is None:
+        return [text]
+    return textwrap.wrap(text, max(20, room - INDENT), break_long_words=False, break_on_hyphens=False)

@@ -11,10 +11,9 @@ from app.terminal import colours
 SMALLEST = (60, 16)
 """Columns and rows below which the explorer only says that it needs more."""
 
-TMUX_LINES = (
-    "put these two lines into ~/.tmux.conf and restart tmux: "
-    "set -g default-terminal tmux-256color  |  set -as terminal-features ',*:RGB'"
-)
+TMUX_LINES = """put these two lines into ~/.tmux.conf and restart tmux:
+set -g default-terminal tmux-256color
+set -as terminal-features ',*:RGB'"""
 
 
 def screen() -> Iterator[Finding]:
