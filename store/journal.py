@@ -69,7 +69,7 @@ class Journal:
         whole = [(segment, data) for segment in several if (data := _read(segment.path)) is not None]
         if len(whole) < 2 or len({tuple(data.schema.items()) for _, data in whole}) > 1:
             return  # unreadable ones are the ingester's to set aside; other versions' stay as they are
-        data = latest(table, polars.concat([data for _, data in whole]))
+        data = _latest(table, [data for _, data in whole])
         self._write(self._stamp(), table.name, data)
         for segment, _ in whole:
             segment.path.unlink(missing_ok=True)
@@ -109,9 +109,13 @@ def units(folder: RunFolder) -> set[Unit]:
     return found
 
 
-def latest(table: Table, data: polars.DataFrame) -> polars.DataFrame:
-    """Rows of the last writing of each unit."""
-    return data.filter(polars.col("written_at") == polars.col("written_at").max().over(list(table.journal_unit)))
+def _latest(table: Table, several: list[polars.DataFrame]) -> polars.DataFrame:
+    """Rows of the last writing of each unit, from one segment only: the same writing is in two where an earlier
+    compaction was killed before it had removed what it had copied."""
+    data = polars.concat([data.with_columns(_segment=polars.lit(index)) for index, data in enumerate(several)])
+    for last in ("written_at", "_segment"):
+        data = data.filter(polars.col(last) == polars.col(last).max().over(list(table.journal_unit)))
+    return data.drop("_segment")
 
 
 def _measurements(folder: RunFolder) -> Iterator[polars.DataFrame]:

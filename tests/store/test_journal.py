@@ -114,6 +114,18 @@ def test_compaction_keeps_the_last_writing_of_each_unit(folder: RunFolder) -> No
     assert sorted(folder.journal.iterdir()) == before
 
 
+def test_compaction_after_a_killed_one_doubles_nothing(folder: RunFolder) -> None:
+    journal = Journal(folder, 1)
+    originals = [journal.write("measurement", [{**ROW, "language": language}]) for language in ("de", "en")]
+    data = [path.read_bytes() for path in originals]
+    journal.compact()
+    for path, content in zip(originals, data, strict=True):
+        path.write_bytes(content)
+    journal.compact()
+    (left,) = folder.journal.iterdir()
+    assert sorted(read(left)["language"]) == ["de", "en"]
+
+
 def test_compaction_leaves_what_it_cannot_read(folder: RunFolder) -> None:
     journal = Journal(folder, 1)
     paths = [journal.write("measurement", [{**ROW, "language": language}]) for language in ("de", "en", "es")]
