@@ -8,14 +8,18 @@ import importlib
 import os
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import platformdirs
 from filelock import FileLock, Timeout
 
 INTERVAL_S = 0.05
+"""Between two looks of who waits for a device."""
+
 PAUSE_S = 0.15
-"""How long a released device is left alone, so that who waits for it and looks every INTERVAL_S gets it."""
+"""How long a released device is left alone if somebody waits for it, so that they get it."""
 
 
 class DeviceError(RuntimeError):
@@ -61,7 +65,7 @@ def gpus() -> tuple[Device, ...]:
 
 @dataclass(frozen=True)
 class Claim:
-    """A device held by this process. Leaving it gives the device back and waits a moment for who is next."""
+    """A device held by this process. Leaving it gives the device back, with a pause where somebody waits for it."""
 
     device: Device
     lock: FileLock
@@ -71,7 +75,9 @@ class Claim:
 
     def __exit__(self, *_: object) -> None:
         self.lock.release()
-        time.sleep(PAUSE_S)
+        with suppress(FileNotFoundError):
+            if time.time() - _wanted(self.lock).stat().st_mtime < 1.0:
+                time.sleep(PAUSE_S)
 
 
 def try_claim(devices: tuple[Device, ...], patience_s: float = 0.0) -> Claim | None:
@@ -85,11 +91,17 @@ def try_claim(devices: tuple[Device, ...], patience_s: float = 0.0) -> Claim | N
             try:
                 lock.acquire(timeout=0)
             except Timeout:
+                _wanted(lock).touch()
                 continue
             return Claim(device, lock)
         if time.monotonic() >= deadline:
             return None
         time.sleep(INTERVAL_S)
+
+
+def _wanted(lock: FileLock) -> Path:
+    """A file touched by whoever waits for the lock."""
+    return Path(lock.lock_file).with_suffix(".wanted")
 
 
 def bind(device: Device) -> None:

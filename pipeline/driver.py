@@ -99,23 +99,26 @@ class Driver:
         allowed = devices.choose(self.options.device, self.options.workers)
         self._queue_folders(found)
         self._announce(found, allowed)
-        bell = Bell(self.folder.path / CANCEL)
         outcome = Outcome(done=[run.run_id for run in found.done], failed=dict(found.failed))
-        with _listening(bell), self._engine(allowed) as engine:
-            dispatch = self._dispatch(found, allowed, engine, outcome)
+        with _listening(Bell(self.folder.path / CANCEL)) as bell:
             try:
-                while dispatch.open and not bell.heard():
-                    for line in dispatch.turn(0.25):
-                        self.screen.complain(line)
-                    self._show(dispatch.overview())
-                    self.merging.sometimes()
+                finished = self._work(found, allowed, outcome, bell)
             except Halt as halt:
-                engine.close()
                 return self._halted(halt)
-            interrupted = dispatch.open
-            if interrupted:
+            return self._finished(outcome, found) if finished else self._interrupted()
+
+    def _work(self, found: Plan, allowed: tuple[devices.Device, ...], outcome: Outcome, bell: Bell) -> bool:
+        """Until all is done (True) or the bell is heard. Raises Halt."""
+        with self._engine(allowed) as engine:
+            dispatch = self._dispatch(found, allowed, engine, outcome)
+            while dispatch.open and not bell.heard():
+                for line in dispatch.turn(0.25):
+                    self.screen.complain(line)
+                self._show(dispatch.overview())
+                self.merging.sometimes()
+            if dispatch.open:
                 self.screen.say("stopping ...")
-        return self._interrupted() if interrupted else self._finished(outcome, found)
+            return not dispatch.open
 
     def _dispatch(
         self, found: Plan, allowed: tuple[devices.Device, ...], engine: LocalEngine, outcome: Outcome
@@ -230,13 +233,13 @@ def _busy(grid: Grid, folder: GridFolder) -> str:
 
 
 @contextmanager
-def _listening(bell: Bell) -> Iterator[None]:
+def _listening(bell: Bell) -> Iterator[Bell]:
     """While it lasts, Ctrl-C, SIGTERM and a terminal that goes away ring the bell."""
     before = {number: signal.signal(number, bell.ring) for number in (signal.SIGINT, signal.SIGTERM)}
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, bell.ring)
     try:
-        yield
+        yield bell
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

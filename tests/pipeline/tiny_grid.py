@@ -29,8 +29,8 @@ samples = 8
 length = 64
 """
 
-N_RUNS = 3
-N_UNITS = 6
+LONGER = GRID.replace("[calibration]", f"seed = {list(range(20))}\n[calibration]")
+"""Seconds of work after the model is loaded: time to interrupt it."""
 
 
 @dataclass(frozen=True)
