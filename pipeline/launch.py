@@ -81,6 +81,7 @@ def one_run_grid(runs: Path, run_id: str, languages: str | None = None, seed: in
         ),
         calibration=None if text is None else CalibrationText.model_validate(text.model_dump(exclude={"languages"})),
         dtype=spec.dtype,
+        arithmetic=spec.arithmetic,
         measure=measures_of(runs, run_id),
     )
     return Grid.parse(grid.model_dump(mode="json"), runs / GRIDS / "one-run")

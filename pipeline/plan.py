@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.spec import Grid, MeasureSpec, RunSpec
+from pipeline.spec import Dense, Grid, MeasureSpec, RunSpec
 from store.folders import RunFolder
 from store.journal import units
 
@@ -62,7 +62,8 @@ def outstanding(run: RunSpec, measures: tuple[MeasureSpec, ...], folder: RunFold
     missing = tuple(wanted for measure in ordered if (wanted := _without(measure, have)) is not None)
     if not missing and folder.state().status == "done":
         return None
-    return Todo(run, missing, folder.masks.exists())
+    masks_ready = not isinstance(run.method, Dense) and run.method.keeps_weights and folder.masks.exists()
+    return Todo(run, missing, masks_ready)
 
 
 def _without(measure: MeasureSpec, have: set[tuple[str, str]]) -> MeasureSpec | None:

@@ -17,9 +17,6 @@ from store.folders import RunFolder
 
 log = logging.getLogger(__name__)
 
-KEEPS_WEIGHTS = ("magnitude", "wanda")
-"""Methods that leave kept weights as they were: dense weights and masks give the pruned model."""
-
 
 def make(work: Work) -> Iterator[Report]:
     """Prune the model on the bench in place. Its masks are in the run's folder afterwards."""
@@ -46,7 +43,7 @@ def is_there(run: RunSpec, folder: RunFolder) -> bool:
     if isinstance(run.method, Dense):
         return True
     expected = Counter(row["sha256"] for row in noted(folder, "mask_summary"))
-    if run.method.name not in KEEPS_WEIGHTS or not expected or not folder.masks.exists():
+    if not run.method.keeps_weights or not expected or not folder.masks.exists():
         return False
     try:
         found = Counter(mask.sha256 for _, mask in read_masks(folder.masks))
@@ -83,7 +80,7 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     n_removed = n_weights = 0
     with MaskFile(work.folder.masks) as file:
         ids = None if tokens is None else tokens.ids
-        for block in prune(work.loaded.model, ids, work.run.method, work.device):
+        for block in prune(work.loaded.model, ids, work.run.method, work.device, arithmetic=work.run.arithmetic):
             for name, mask in block.masks.items():
                 file.add(name, mask)
             summaries += block.summaries()
@@ -94,4 +91,6 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     if summaries:
         path = f"{work.folder.run_id}/{work.folder.masks.name}"
         work.record.journal.write("mask_summary", [{**vars(summary), "path": path} for summary in summaries])
-    work.record.write("running", {"sparsity_reached": n_removed / n_weights if n_weights else 0.0})
+    else:
+        work.folder.masks.unlink()  # quantised, or all left dense
+    work.record.write("running", {"sparsity_reached": n_removed / n_weights if n_weights else None})

@@ -13,7 +13,7 @@ import polars
 from pipeline import provenance
 from pipeline.spec import RunSpec
 from pipeline.spec.calibration import parse_languages
-from pipeline.spec.methods import Pruning
+from pipeline.spec.methods import GPTQ, Dense, Pruning
 from store.errors import Busy, StoreError
 from store.folders import RunFolder, State
 from store.journal import Journal, next_attempt
@@ -50,13 +50,17 @@ def settings(run: RunSpec) -> dict[str, Any]:
     """The columns of table `run` that the settings decide."""
     method, text = run.method, run.calibration
     pruning = method if isinstance(method, Pruning) else None
+    rounding = method if isinstance(method, GPTQ) else None
     return {
         "source": "run",
         "model": run.model_name,
         "model_source": run.model,
         "method": method.name,
-        "pattern": None if pruning is None else pruning.pattern,
+        "pattern": None if isinstance(method, Dense) else method.pattern,
         "sparsity": None if pruning is None else pruning.target_sparsity,
+        "bits": None if rounding is None else rounding.bits,
+        "group_size": None if rounding is None else rounding.group_size,
+        "numerics": None if isinstance(method, Dense) else run.arithmetic,
         "calibration": None if text is None else text.label,
         "calibration_languages": None if text is None else list(parse_languages(text.languages)),
         "calibration_source": None if text is None else text.source,

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.spec import MeasureSpec, RunSpec
+from pipeline.spec import Dense, MeasureSpec, RunSpec
 
-PRUNE_PASSES = 2.4
-"""Two passes of the calibration tokens through each block, and the running sums and the sorting."""
+PRUNE_PASSES = {True: 2.4, False: 5.0}
+"""Two passes of the calibration tokens through each block, running sums and sorting; Hessians and solving where the
+method updates the weights that it keeps."""
 
 MEASURE_PASSES = 1.3
 """One pass and the head."""
@@ -62,8 +63,9 @@ def stages(
     if run.calibration is not None and not masks_ready:
         tokens = run.calibration.samples * run.calibration.length
         found.append(Stage("calibrate", 0.2 + tokens / 100e3))
-        found.append(Stage("prune", PRUNE_PASSES * machine.seconds(tokens, parameters)))
-    elif run.method.name != "dense":
+        keeps = isinstance(run.method, Dense) or run.method.keeps_weights
+        found.append(Stage("prune", PRUNE_PASSES[keeps] * machine.seconds(tokens, parameters)))
+    elif not isinstance(run.method, Dense):
         found.append(Stage("apply" if masks_ready else "prune", 0.2 + parameters / 50e6))
     for name in dict.fromkeys(measure.name for measure in missing):
         tokens = sum(len(m.languages) * m.samples * m.length for m in missing if m.name == name)

@@ -10,6 +10,8 @@ from store.folders import GridFolder, RunFolder
 
 TEXT = """
 name = "table-1"
+arithmetic = "exact"
+dtype = "bfloat16"
 [axes]
 model = ["demo"]
 method = [{ name = "dense" }, { name = "wanda", sparsity = 0.6, skip_blocks = [0] }]
