@@ -57,7 +57,6 @@ class BlockPruned:
         ]
 
 
-@torch.no_grad()
 def prune(
     model: PreTrainedModel,
     tokens: Int[Tensor, "sequences length"] | None,
@@ -83,7 +82,7 @@ def prune(
         chosen = {name: at for name in linears(block) if (at := spec.at(index, len(blocks), name)) is not None}
         if chosen:
             statistics = {} if stream is None else _statistics(method, stream, block, chosen, arithmetic)
-            masks = {f"{path}.{name}": mask for name, mask in _prune_block(method, chosen, path, block, statistics)}
+            masks = _prune_block(method, chosen, path, block, statistics)
         yield BlockPruned(index, len(blocks), path, masks)
 
 
@@ -114,9 +113,12 @@ def _statistics(
     return dict(statistics)
 
 
+@torch.no_grad()
 def _prune_block(
     method: Method, chosen: Mapping[str, Changing], path: str, block: nn.Module, statistics: dict[str, Any]
-) -> Iterator[tuple[str, PackedMask]]:
+) -> dict[str, PackedMask]:
+    """Prune the chosen linears; the masks by the linears' dotted paths in the model."""
+    masks = {}
     for name, spec in chosen.items():
         linear = block.get_submodule(name)
         assert isinstance(linear, nn.Linear)
@@ -126,7 +128,8 @@ def _prune_block(
             raise CannotPrune(f"{path}.{name}: {error}") from None
         linear.weight.copy_(pruned.weight)
         if pruned.mask is not None:
-            yield name, pack(pruned.mask)
+            masks[f"{path}.{name}"] = pack(pruned.mask)
+    return masks
 
 
 def _check_names(spec: Changing, blocks: Mapping[str, nn.Module]) -> None:

@@ -2,7 +2,8 @@
 
 The model's own forward tells what each block is handed (pipeline.rehearsal); from then on we call the blocks
 ourselves, so that only one of them and one batch must be on the accelerator. Hidden states of all sequences lie in
-one buffer that each block overwrites in place.
+one buffer that each block overwrites in place. (torch.no_grad decorates what computes, never a generator: whether it
+reaches into one depends on what other decorators wrap it in.)
 
 "Hidden states of block k" are its output, before the final norm (`hidden_states[-1]` of Hugging Face is after it).
 A block returns a tensor, or in some families a tuple: scripts that take `block(...)[0]` would take the first
@@ -79,7 +80,6 @@ class BlockStream:
             self._check_arguments(few)
             self._hidden = self._embed()
 
-    @torch.no_grad()
     def __iter__(self) -> Iterator[nn.Module]:
         if self._n_done:
             raise RuntimeError("a BlockStream walks through its blocks once; make a new one")
@@ -89,7 +89,6 @@ class BlockStream:
                 if self._n_done == index and index + 1 < len(self._modules):
                     _exhaust(self.advance())
 
-    @torch.no_grad()
     def run(self, block: nn.Module) -> Iterator[slice]:
         """Every sequence through the current block as far as its last linear, for whoever watches their inputs.
 
@@ -101,7 +100,6 @@ class BlockStream:
                 inputs_only(partial(self._call, block, rows))
                 yield rows
 
-    @torch.no_grad()
     def advance(self) -> Iterator[tuple[slice, Float[Tensor, "batch length features"]]]:
         """Every sequence through the current block; its outputs become the next block's inputs.
 
@@ -114,7 +112,6 @@ class BlockStream:
             yield rows, outputs
         self._n_done += 1
 
-    @torch.no_grad()
     def logits(self, budget: int = 2**25) -> Iterator[Logits]:
         """The model's own norm and head over the walk's result, in parts of at most `budget` logits.
 
@@ -131,6 +128,7 @@ class BlockStream:
             for rows, positions in self._parts(budget):
                 yield Logits(rows, positions, self._tail(rows, positions))
 
+    @torch.no_grad()
     def _tail(self, rows: slice, positions: slice) -> Float[Tensor, "batch positions vocabulary"]:
         hidden = self._hidden[rows, positions].to(self.device)
 
@@ -150,6 +148,7 @@ class BlockStream:
             for left in range(0, self.length, wide):
                 yield slice(top, min(top + high, n_sequences)), slice(left, min(left + wide, self.length))
 
+    @torch.no_grad()
     def _call(self, block: nn.Module, rows: slice) -> Float[Tensor, "batch length features"]:
         inputs = self._hidden[rows]
         version = _version(self._hidden)

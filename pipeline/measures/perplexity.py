@@ -38,18 +38,19 @@ class Decoder(Protocol):
         """Tokens back to text."""
 
 
-@torch.no_grad()
 def measure(
     model: PreTrainedModel,
-    windows: Mapping[str, Int[Tensor, "_ length"]],
+    windows: Mapping[str, Int[Tensor, "_ _"]],
     tokenizer: Decoder,
     device: torch.device,
     batch: int | None = None,
 ) -> Iterator[Step]:
     """Perplexity and bits per byte of each language's windows, all of one length.
 
-    Each language's two Measured come in one Step, n = sequences. Raises NotANumber.
+    Each language's two Measured come in one Step, n = sequences. Raises NotANumber, and ValueError for windows of
+    several lengths or of one token.
     """
+    _check_lengths(windows)
     tokens = torch.cat(list(windows.values()))
     nats = torch.zeros(len(tokens), dtype=torch.float64)
     stream = BlockStream(model, tokens, device, batch)
@@ -71,11 +72,21 @@ def decoded_bytes(tokenizer: Decoder, windows: Int[Tensor, "sequences length"]) 
     )
 
 
+def _check_lengths(windows: Mapping[str, Tensor]) -> None:
+    lengths = {language: own.shape[1] for language, own in windows.items()}
+    if len(set(lengths.values())) != 1:
+        told = ", ".join(f"{language} {length}" for language, length in lengths.items())
+        raise ValueError(f"windows measured together need one length; found {told or 'none'}")
+    if min(lengths.values()) < 2:
+        raise ValueError("windows need at least 2 tokens: the first is never predicted")
+
+
 def _targets(tokens: Int[Tensor, "sequences length"], rows: slice, positions: slice) -> Int[Tensor, "batch targets"]:
     """The tokens that these positions predict: one fewer where the window ends."""
     return tokens[rows, positions.start + 1 : positions.stop + 1]
 
 
+@torch.no_grad()
 def _nats(
     logits: Float[Tensor, "batch positions vocabulary"], targets: Int[Tensor, "batch targets"]
 ) -> Float64[Tensor, " batch"]:
@@ -90,7 +101,10 @@ def _measured(
 ) -> tuple[Measured, Measured]:
     n_sequences, length = windows.shape
     mean = (nats / (length - 1)).mean().item()
-    bits = nats.sum().item() / math.log(2) / decoded_bytes(tokenizer, windows)
+    n_bytes = decoded_bytes(tokenizer, windows)
+    if n_bytes == 0:
+        raise ValueError(f"the windows in {language} hold no text, only special tokens")
+    bits = nats.sum().item() / math.log(2) / n_bytes
     return (
         Measured("perplexity", "ppl", "lower", language, _exp(mean), n_sequences),
         Measured("bits_per_byte", "bits/byte", "lower", language, bits, n_sequences),

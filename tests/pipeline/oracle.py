@@ -6,6 +6,7 @@ topk.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -84,11 +85,21 @@ def input_squares(model: nn.Module, path: str, block: nn.Module, tokens: Tensor)
         return hook
 
     handles = [linear.register_forward_hook(hook_for(f"{path}.{name}")) for name, linear in linears_of(block)]
+    handles.append(block.register_forward_hook(stop))
     for sequence in tokens:
-        model(input_ids=sequence[None], use_cache=False)
+        with suppress(Reached):  # what follows the block does not matter to it
+            model(input_ids=sequence[None], use_cache=False)
     for handle in handles:
         handle.remove()
     return sums
+
+
+class Reached(Exception):
+    """The block has run."""
+
+
+def stop(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:  # noqa: ARG001
+    raise Reached
 
 
 def linears_of(block: nn.Module) -> Iterator[tuple[str, nn.Linear]]:

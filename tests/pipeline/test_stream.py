@@ -132,9 +132,7 @@ def test_arguments_that_vary_by_sequence_are_refused() -> None:
     model = build(
         "gemma4_text", hidden_size_per_layer_input=4, vocab_size_per_layer_input=VOCABULARY, num_kv_shared_layers=0
     )
-    with pytest.raises(
-        UnsupportedModel, match="block 0 is handed 'argument 2', which varies from sequence"
-    ):
+    with pytest.raises(UnsupportedModel, match="block 0 is handed 'argument 2', which varies from sequence"):
         BlockStream(model, draw(2), CPU)
 
 

@@ -1,5 +1,7 @@
 """Statistics see exactly what each linear read, whether shared or not."""
 
+from contextlib import AbstractContextManager
+
 import pytest
 import torch
 from families import FAMILIES, FEATURES, LENGTH, build, draw
@@ -75,10 +77,14 @@ class Block(nn.Module):
         self.a, self.b = nn.Linear(FEATURES, 2), nn.Linear(FEATURES, 2)
 
 
+def watched(block: Block) -> AbstractContextManager[dict[str, Everything]]:
+    return watch(linears(block), Everything, LENGTH)
+
+
 @pytest.mark.parametrize("inference", [False, True])
 def test_a_tensor_written_to_in_between_is_another(inference: bool) -> None:
     block = Block()
-    with torch.inference_mode(inference), watch(linears(block), Everything, LENGTH) as found:
+    with torch.inference_mode(inference), watched(block) as found:
         inputs = torch.ones(1, LENGTH, FEATURES)
         block.a(inputs)
         block.b(inputs.mul_(2))
@@ -89,7 +95,7 @@ def test_a_tensor_written_to_in_between_is_another(inference: bool) -> None:
 def test_a_dead_tensor_is_never_mistaken_for_a_new_one() -> None:
     """The allocator gives the second tensor the first one's memory, and Python often its id."""
     block = Block()
-    with torch.no_grad(), watch(linears(block), Everything, LENGTH) as found:
+    with torch.no_grad(), watched(block) as found:
         for value in range(20):
             block.a(torch.full((1, LENGTH, FEATURES), float(value)))
             block.b(torch.full((1, LENGTH, FEATURES), float(-value)))
@@ -100,33 +106,27 @@ def test_a_dead_tensor_is_never_mistaken_for_a_new_one() -> None:
 def test_sharing_that_does_not_last_is_refused() -> None:
     block = Block()
     same, other = torch.ones(1, LENGTH, FEATURES), torch.zeros(1, LENGTH, FEATURES)
-    with (
-        torch.no_grad(),
-        pytest.raises(UnsupportedModel, match="reads the same as another linear in one batch"),
-        watch(linears(block), Everything, LENGTH),
-    ):
-        block.a(same)
-        block.b(same)
-        block.a(other)
-        block.b(other + 1)
+    calls = [(block.a, same), (block.b, same), (block.a, other), (block.b, other + 1)]
+    with pytest.raises(UnsupportedModel, match="reads the same as another linear in one batch"), watched(block):
+        _ = [linear(inputs) for linear, inputs in calls]
 
 
 def test_a_linear_that_reads_nothing_is_refused() -> None:
     block = Block()
-    with pytest.raises(UnsupportedModel, match="b read nothing"), watch(linears(block), Everything, LENGTH):
+    with pytest.raises(UnsupportedModel, match="b read nothing"), watched(block):
         block.a(torch.ones(1, LENGTH, FEATURES))
 
 
 def test_inputs_in_which_sequences_cannot_be_told_apart_are_refused() -> None:
     block = Block()
-    with pytest.raises(UnsupportedModel, match=r"a reads a tensor of shape \(25, 32\)"):
-        with watch({"a": block.a}, Everything, LENGTH):
-            block.a(torch.ones(LENGTH + 1, FEATURES))
+    inputs = torch.ones(LENGTH + 1, FEATURES)
+    with pytest.raises(UnsupportedModel, match=r"a reads a tensor of shape \(25, 32\)"), watched(block):
+        block.a(inputs)
 
 
 def test_hooks_are_gone_afterwards() -> None:
     block = Block()
-    with pytest.raises(RuntimeError, match="enough"), watch(linears(block), Everything, LENGTH):
+    with pytest.raises(RuntimeError, match="enough"), watched(block):
         raise RuntimeError("enough")
     assert not block.a._forward_pre_hooks
     assert not block.b._forward_pre_hooks
@@ -136,7 +136,7 @@ def test_a_pass_for_inputs_ends_before_the_last_linear_computes() -> None:
     model = build("llama")
     stream = BlockStream(model, draw(3), CPU, batch=1)
     block = next(iter(stream))
-    n_computed = {name: 0 for name in linears(block)}
+    n_computed = dict.fromkeys(linears(block), 0)
 
     def count(name: str) -> None:
         n_computed[name] += 1
