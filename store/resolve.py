@@ -7,8 +7,8 @@ from typing import Any
 
 import duckdb
 
-from store.slices import QUANTITIES, Entry, Slice, catalogue, pair_order, task_order
-from store.view import View, find, match
+from store.slices import QUANTITIES, Entry, Slice, catalogue, pair_order, planned, task_order
+from store.view import SOURCES, View, find, match
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,19 @@ def resolve(connection: duckdb.DuckDBPyConnection, view: View) -> Resolved:
     one. Raises ValueError with the nearest valid names for a name that neither source knows; a name that only the
     other source knows, or a run without numbers yet, gives a Resolved without entries.
     """
-    return _resolve(connection, catalogue(connection, view.source), view)
+    entries = catalogue(connection, view.source, view.quantity) or catalogue(connection, view.source)
+    return _resolve(connection, entries, view)
 
 
 def _resolve(connection: duckdb.DuckDBPyConnection, entries: list[Entry], view: View) -> Resolved:
     @cache
     def plans() -> list[Entry]:
-        return catalogue(connection, view.source, "planned")
+        return planned(connection, view.source)
 
     @cache
     def elsewhere() -> list[Entry]:
-        return [*plans(), *catalogue(connection, "paper" if view.source == "run" else "run")]
+        both = (entry for source in SOURCES for entry in catalogue(connection, source))
+        return [*plans(), *both]
 
     view, here = _narrow(entries, view, elsewhere)
     return _choose(entries, here, view) if here else _planned(plans(), view)

@@ -63,9 +63,17 @@ class Entry:
     newest: int
 
 
-def catalogue(connection: duckdb.DuckDBPyConnection, source: str, query: str = "slices") -> list[Entry]:
-    """Everything there is from one source; with query "planned", runs whether or not anything was measured."""
-    rows = select(connection, query, {"source": source})
+def catalogue(connection: duckdb.DuckDBPyConnection, source: str, quantity: str | None = None) -> list[Entry]:
+    """What there is from one source: of one quantity (a fifth of the time), or everything."""
+    return _entries(source, select(connection, "slices", {"source": source, "quantity": quantity}))
+
+
+def planned(connection: duckdb.DuckDBPyConnection, source: str) -> list[Entry]:
+    """Slices with runs, whether or not anything was measured; their quantity is ""."""
+    return _entries(source, select(connection, "planned", {"source": source}))
+
+
+def _entries(source: str, rows: list[tuple[Any, ...]]) -> list[Entry]:
     return [
         Entry(Slice(source, model, method, pattern, sparsity, setting, preview), *rest)
         for model, method, pattern, sparsity, setting, preview, *rest in rows

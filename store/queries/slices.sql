@@ -1,8 +1,8 @@
--- What there is: slices of the runs, the quantities in each, and what they were measured on.
+-- What there is of a quantity (of all if NULL): slices of the runs, and what they were measured on.
 WITH measured AS (
   SELECT run_key, quantity, task, evaluation, any_value(unit) AS unit, any_value(better) AS better, max(written_at) AS written_at
   FROM measurement
-  WHERE block = -1 AND (linear = '' OR quantity = 'iou')
+  WHERE block = -1 AND (linear = '' OR quantity = 'iou') AND ($quantity IS NULL OR quantity = $quantity)
   GROUP BY ALL)
 SELECT
   model, method, pattern, sparsity, setting, preview, quantity,
