@@ -32,7 +32,7 @@ class Factor:
 def factorise(
     hessian: Float[Tensor, "columns columns"], percdamp: float, arithmetic: Arithmetic, *, ordered: bool
 ) -> Factor:
-    """The factor of `hessian`, which is overwritten; only its upper triangle is read.
+    """The factor of `hessian`, which is overwritten; fast arithmetic reads only its upper triangle.
 
     percdamp times the mean of its diagonal is added to it. ordered: columns by their diagonal, largest first.
     Raises CannotPrune where that is not positive definite: never another matrix in its place.
@@ -45,11 +45,11 @@ def factorise(
     order = None
     if ordered:
         order = torch.argsort(diagonal, descending=True)
-        mirror(hessian)
+        if arithmetic == "fast":
+            mirror(hessian)
         hessian = hessian[order][:, order]
-        diagonal = hessian.diagonal()
-    damping = percdamp * diagonal.mean()
-    diagonal += damping
+    damping = percdamp * torch.diag(hessian).mean()  # of a copy: a mean over the view rounds otherwise
+    hessian.diagonal().add_(damping)
     what = f"percdamp = {percdamp:g} ({float(damping):.3g} on the diagonal)"
     if arithmetic == "exact":
         return Factor(_inverse_factor(hessian, what), True, dead, order)
