@@ -10,10 +10,10 @@ calibrations AS (
   SELECT l AS calibration FROM languages UNION ALL
   SELECT a.l || '+' || b.l FROM languages a JOIN languages b ON a.l < b.l WHERE b.l <> 'zh' AND a.l <> 'es' LIMIT 20),
 pruned AS (
-  SELECT *, 128 AS samples FROM models, methods, calibrations, (SELECT unnest([0, 1, 2]) AS seed) LIMIT 968),
+  SELECT *, 128 AS samples FROM models, methods, calibrations, (SELECT unnest([0, 1, 2]) AS seed)),
 more AS (
-  SELECT model, 'wanda' AS method, 'unstructured' AS pattern, 0.5 AS sparsity, l AS calibration, 0 AS seed, 64 AS samples
-  FROM (SELECT model FROM models LIMIT 3), languages LIMIT 24),
+  SELECT model, 'wanda' AS method, 'unstructured' AS pattern, 0.5 AS sparsity, l AS calibration, seed, 64 AS samples
+  FROM models, languages, (SELECT unnest([0, 1]) AS seed) ORDER BY ALL LIMIT 32),
 plain AS (
   SELECT model, method, NULL AS pattern, NULL AS sparsity, NULL AS calibration, NULL AS seed, NULL AS samples
   FROM models, (SELECT unnest(['dense', 'magnitude']) AS method))
