@@ -29,6 +29,8 @@ _DTYPES: dict[str, Any] = {
 def frame(table: Table, rows: Rows, run_id: str, written_at: datetime) -> polars.DataFrame:
     """`rows` with run_id, written_at and the schema's defaults filled in, in the schema's order and types.
 
+    Columns without any value are left out: a file with fewer columns is opened faster.
+
     Raises ValueError for no rows, an unknown column, a missing or NULL required one, or a value of another type.
     """
     if len(rows) == 0:
@@ -45,7 +47,7 @@ def frame(table: Table, rows: Rows, run_id: str, written_at: datetime) -> polars
     for column in columns.values():
         if column.required and result[column.name].null_count():
             raise ValueError(f"{table.name}.{column.name}: NULL in a row; it needs a value ({column.comment})")
-    return result
+    return result.select(column for column in result.columns if result[column].null_count() < len(result))
 
 
 def dtype(sql_type: str) -> Any:

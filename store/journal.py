@@ -16,7 +16,7 @@ import polars
 from store.errors import JournalFull, StoreError
 from store.files import no_space, sync_folder, write_durably
 from store.folders import RunFolder
-from store.frames import Rows, frame
+from store.frames import Rows, dtype, frame
 from store.schema import Table, journalled
 from store.segments import Segment, segments_in
 
@@ -66,8 +66,10 @@ class Journal:
                 self._compact(journalled()[name], several)
 
     def _compact(self, table: Table, several: list[Segment]) -> None:
-        whole = [(segment, data) for segment in several if (data := _read(segment.path)) is not None]
-        if len(whole) < 2 or len({tuple(data.schema.items()) for _, data in whole}) > 1:
+        schema = {column.name: dtype(column.type) for column in table.journal_columns}
+        read = [(segment, data) for segment in several if (data := _read(segment.path)) is not None]
+        whole = [(segment, data) for segment, data in read if data.schema.items() <= schema.items()]
+        if len(whole) < 2:
             return  # unreadable ones are the ingester's to set aside; other versions' stay as they are
         data = _latest(table, [data for _, data in whole])
         self._write(self._stamp(), table.name, data)
@@ -112,7 +114,8 @@ def units(folder: RunFolder) -> set[Unit]:
 def _latest(table: Table, several: list[polars.DataFrame]) -> polars.DataFrame:
     """Rows of the last writing of each unit, from one segment only: the same writing is in two where an earlier
     compaction was killed before it had removed what it had copied."""
-    data = polars.concat([data.with_columns(_segment=polars.lit(index)) for index, data in enumerate(several)])
+    parts = [data.with_columns(_segment=polars.lit(index)) for index, data in enumerate(several)]
+    data = polars.concat(parts, how="diagonal")
     for last in ("written_at", "_segment"):
         data = data.filter(polars.col(last) == polars.col(last).max().over(list(table.journal_unit)))
     return data.drop("_segment")

@@ -4,6 +4,7 @@ Segments go in by the ingester's own rule (store/absorb.py), whether they are in
 ingester moves them in, nothing has to be copied; only runs whose segments were never seen here are.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -36,7 +37,7 @@ class Mirror:
         for name in SMALL:
             connection.execute(tables()[name].sql)
 
-    def read(self, store: Path, segments: list[Segment]) -> None:
+    def read(self, store: Path, segments: Sequence[Segment]) -> None:
         """Bring the tables up to the attached `store`; `segments` are those on disk.
 
         Raises StoreError for a store that is newer than this program or not ours.

@@ -65,8 +65,10 @@ class Reader:
         self._holder: Holder | None = None
         self._files: dict[str, tuple[bool, tuple[Segment, ...]]] = {}
         self._whole: dict[Segment, bool] = {}
+        self._pending: list[Segment] = []
         self._views: set[str] = set()
-        self._refreshed = False
+        self._all_views = False
+        self._settled = False
         self._attachment = contextlib.ExitStack()
         self._attached = False
         self._shown = 0
@@ -74,7 +76,7 @@ class Reader:
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """Where the tables and views are, as of the last refresh, of which there is one at least."""
-        if not self._refreshed:
+        if not self._views:
             self.refresh()
         return self._connection
 
@@ -83,20 +85,21 @@ class Reader:
 
         Waits at most 0.3 s for whoever has the store open. Raises StoreError for a store that cannot be used.
         """
-        if not self._attached:
-            self._read_store()
-        self._mirror.without_store()
-        segments = self._watch.segments()
-        pending = [s for s in segments if s.name not in self._mirror.stored and s.table in journalled()]
-        self._mirror.take(pending)
-        for name in LARGE:
-            self._show(
-                name, [segment for segment in (pending if self._attached else segments) if segment.table == name]
-            )
-        self._make_views(everything=self._refreshed)
-        self._refreshed = True
+        read_now = not self._attached and self._read_store()
+        if self._watch.look() or read_now or not self._settled:
+            self._mirror.without_store()
+            self._pending = [
+                segment
+                for segment in self._watch.segments
+                if segment.name not in self._mirror.stored and segment.table in journalled()
+            ]
+            self._mirror.take(self._pending)
+            for name in LARGE:
+                shown = self._pending if self._attached else self._watch.segments
+                self._show(name, [segment for segment in shown if segment.table == name])
+            self._make_views()
         stale = self._holder is not None and self._read_at != _stamp(self._store)
-        return Freshness(self._holder, len(pending), stale, self._mirror.changes + self._shown)
+        return Freshness(self._holder, len(self._pending), stale, self._mirror.changes + self._shown)
 
     def close(self) -> None:
         """Give everything back."""
@@ -105,20 +108,8 @@ class Reader:
 
     def __enter__(self) -> Self:
         try:
-            if self._store.exists():
-                self._attachment.enter_context(
-                    attached(self._connection, self._store, read_only=True, wait_s=_WAIT_S)
-                )
-                self._attached, self._holder = True, None
-                self._mirror.read(self._store, self._watch.segments())
-                self._read_at = _stamp(self._store)
-        except Held as held:
-            self._holder = held.by
-        except duckdb.Error as error:
-            self.__exit__()
-            raise explain(error, self._store) from error
-        self._refreshed = True  # so that all views are made
-        try:
+            self._attach()
+            self._all_views, self._settled = True, False
             self.refresh()
         except BaseException:
             self.__exit__()
@@ -127,20 +118,39 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self._attachment.close()
-        self._attached = False
+        self._attached, self._settled = False, False
 
-    def _read_store(self) -> None:
+    def _attach(self) -> None:
+        if not self._store.exists():
+            return
+        try:
+            self._attachment.enter_context(attached(self._connection, self._store, read_only=True, wait_s=_WAIT_S))
+            self._attached, self._holder = True, None
+            self._watch.look()
+            self._mirror.read(self._store, self._watch.segments)
+            self._read_at = _stamp(self._store)
+        except Held as held:
+            self._holder = held.by
+        except duckdb.Error as error:
+            raise explain(error, self._store) from error
+
+    def _read_store(self) -> bool:
+        """Bring the small tables up to the store where it changed. Whether that was done."""
         stamp = _stamp(self._store)
         known, self._holder = self._holder, holder(self._store, to_write=False)
         if stamp == self._read_at or stamp is None:
-            return
+            return False
         wait_s = 0.0 if self._holder is not None and self._holder == known else _WAIT_S
         try:
             with attached(self._connection, self._store, read_only=True, wait_s=wait_s):
-                self._mirror.read(self._store, self._watch.segments())
+                self._watch.look()
+                self._settled = False
+                self._mirror.read(self._store, self._watch.segments)
                 self._read_at, self._holder = stamp, None
+                return True
         except Held as held:
             self._holder = held.by
+            return False
         except duckdb.Error as error:
             raise explain(error, self._store) from error
 
@@ -156,14 +166,15 @@ class Reader:
         self._files[name] = wanted
         self._shown += 1
 
-    def _make_views(self, everything: bool) -> None:
-        if everything and len(self._views) == len(view_files()):
-            return
-        wanted = {view.name for view in view_files()} if everything else _queried()
+    def _make_views(self) -> None:
+        """Those that the named queries read at first, all the next time."""
+        wanted = {view.name for view in view_files()} if self._all_views else _queried()
         for view in view_files():
             if view.name in wanted - self._views:
                 self._connection.execute(view.sql)
         self._views |= wanted
+        self._settled = self._all_views
+        self._all_views = True
 
 
 @contextlib.contextmanager

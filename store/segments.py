@@ -17,18 +17,17 @@ _NAME = re.compile(r"(?P<time_ns>\d+)-a(?P<attempt>\d+)-(?P<table>\w+)\.parquet"
 
 @dataclass(frozen=True)
 class Segment:
-    """One Parquet file of rows of one table, written by one run in one go."""
+    """One Parquet file of rows of one table, written by one run in one go.
+
+    name: how the store remembers it, '<folder>/<file>'.
+    """
 
     path: Path
+    name: str
     run_id: str
     time_ns: int
     attempt: int
     table: str
-
-    @property
-    def name(self) -> str:
-        """How the store remembers it: '<folder>/<file>'."""
-        return f"{self.run_id}/{self.path.name}"
 
 
 def segments_in(journal: Path) -> Iterator[Segment]:
@@ -41,7 +40,7 @@ def segments_in(journal: Path) -> Iterator[Segment]:
     for name in names:
         if match := _NAME.fullmatch(name):
             time_ns, attempt = int(match["time_ns"]), int(match["attempt"])
-            yield Segment(journal / name, run_id, time_ns, attempt, match["table"])
+            yield Segment(journal / name, f"{run_id}/{name}", run_id, time_ns, attempt, match["table"])
 
 
 def all_segments(runs: Path) -> Iterator[Segment]:
@@ -56,7 +55,10 @@ def all_segments(runs: Path) -> Iterator[Segment]:
 
 
 class SegmentWatch:
-    """Lists all segments again and again, looking only into folders that changed: 2 ms for a thousand runs."""
+    """Lists all segments again and again, looking only into folders that changed: 2 ms for a thousand runs.
+
+    segments: all of them, as of the last look.
+    """
 
     _SURE_NS = 50_000_000
     """A folder changed less than this before it was listed may change again without its time telling."""
@@ -64,15 +66,22 @@ class SegmentWatch:
     def __init__(self, runs: Path) -> None:
         self._runs = runs
         self._listed: dict[str, tuple[int, tuple[Segment, ...]]] = {}
+        self.segments: tuple[Segment, ...] = ()
 
-    def segments(self) -> list[Segment]:
-        """What `all_segments` gives, now."""
+    def look(self) -> bool:
+        """Whether anything changed since the last look."""
         try:
-            folders = [entry.name for entry in os.scandir(self._runs) if not entry.name.startswith(".")]
+            with os.scandir(self._runs) as entries:
+                folders = sorted(entry.name for entry in entries if not entry.name.startswith("."))
         except (FileNotFoundError, NotADirectoryError):
             folders = []
-        self._listed = {folder: self._folder(folder) for folder in sorted(folders)}
-        return [segment for _, found in self._listed.values() for segment in found]
+        before, self._listed = self._listed, {folder: self._folder(folder) for folder in folders}
+        same = all(self._listed[folder][1] is before.get(folder, (0, None))[1] for folder in folders)
+        if same and len(folders) == len(before):
+            return False
+        found = tuple(segment for _, segments in self._listed.values() for segment in segments)
+        changed, self.segments = found != self.segments, found
+        return changed
 
     def _folder(self, folder: str) -> tuple[int, tuple[Segment, ...]]:
         journal = f"{self._runs}/{folder}/journal"

@@ -166,7 +166,7 @@ def test_segments_of_an_older_program_get_defaults(place: Place) -> None:
     journal = place.run("a", "de")
     for path in journal.folder.journal.glob("*measurement*"):
         with path.open("rb") as file:
-            frame = polars.read_parquet(file).drop("note", "better")
+            frame = polars.read_parquet(file).drop("better")
         with path.open("wb") as file:
             frame.write_parquet(file)
     assert ingest(place.store, place.runs).n_segments == 4

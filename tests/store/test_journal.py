@@ -12,6 +12,7 @@ import pytest
 from store import files
 from store.errors import JournalFull
 from store.folders import RunFolder
+from store.frames import dtype
 from store.journal import Journal, next_attempt, units
 from store.schema import Table, journalled, tables
 from store.segments import all_segments
@@ -47,6 +48,7 @@ def test_every_table_takes_a_full_row(folder: RunFolder, table: Table) -> None:
     row = {name: SAMPLES[kind] for name, kind in names.items() if name not in ("run_id", "written_at")}
     data = read(Journal(folder, 1).write(table.name, [row]))
     assert data.columns == list(names)
+    assert dict(data.schema) == {name: dtype(kind) for name, kind in names.items()}
     assert data.null_count().sum_horizontal().item() == 0
 
 
@@ -54,7 +56,7 @@ def test_defaults_and_stamps_are_filled_in(folder: RunFolder) -> None:
     path = Journal(folder, 2).write("measurement", [{**ROW, "value": numpy.float32(1.5)}])
     row = read(path).row(0, named=True)
     assert (row["run_id"], row["task"], row["block"], row["better"], row["value"]) == ("r1", "", -1, "", 1.5)
-    assert row["note"] is None
+    assert "note" not in row
     segment = next(all_segments(folder.path.parent))
     assert (segment.attempt, segment.table, segment.name) == (2, "measurement", f"r1/{path.name}")
     assert segment.time_ns == int(row["written_at"].timestamp() * 1e6) * 1000
