@@ -26,6 +26,8 @@ def main() -> int:
     except BrokenPipeError:
         return _reader_gone()
     except Exception as error:
+        if str(error) == "Query interrupted":  # a RuntimeError: what DuckDB makes of Ctrl-C
+            return INTERRUPTED
         from app.failures import message
 
         if (text := message(error)) is None:

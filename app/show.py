@@ -87,6 +87,8 @@ def _facts(freshness: Freshness) -> dict[str, Any]:
 def _notes(store: Path, freshness: Freshness, runs: Iterable[live.Live]) -> list[str]:
     """Who keeps the store from being read, and how many runs are still to add to it."""
     notes = []
+    if not store.exists() and not runs_folder(store).exists():
+        notes.append(f"There is no {store} (yet).")
     if freshness.held_by is not None:
         notes.append(f"{store} is open in {freshness.held_by}: these numbers are from the run folders alone.")
     counts = Counter(run.state.status for run in runs if run.state.status in live.UNFINISHED)

@@ -16,6 +16,11 @@ def runs_folder(store: Path) -> Path:
     return store.parent / "runs"
 
 
+def store_in(path: Path) -> Path:
+    """The store that `path` means: a folder stands for the results.duckdb in it."""
+    return path / STORE if path.is_dir() else path
+
+
 @dataclass(frozen=True)
 class Opening:
     """What the explorer opens on: a store, colours, a view."""
@@ -40,7 +45,8 @@ class Opening:
         color = values.get("--color", "auto")
         if color not in get_args(ColourChoice):
             return None
-        return cls(Path(values.get("--store", STORE)), cast(ColourChoice, color), values.get("--view"))
+        store = store_in(Path(values.get("--store", STORE)))
+        return cls(store, cast(ColourChoice, color), values.get("--view"))
 
 
 def open_explorer(opening: Opening) -> None:

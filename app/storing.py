@@ -14,7 +14,7 @@ def ingest(store: Path) -> None:
     """Move new segments into the store, or say who keeps us from it."""
     from store.ingest import ingest
 
-    report = ingest(store, runs_folder(store), wait_s=PATIENCE_S)
+    report = ingest(store, _runs_beside(store), wait_s=PATIENCE_S)
     if report.held_by is not None:
         raise CommandError(
             f"{store} is open in {report.held_by}: nothing was moved in, and nothing is lost: it happens by itself "
@@ -30,7 +30,7 @@ def rebuild(store: Path) -> None:
     """Make the store afresh."""
     from store.rebuild import rebuild
 
-    runs = runs_folder(store)
+    runs = _runs_beside(store)
     print(f"Reading {runs} ...", flush=True)
     done = rebuild(store, runs)
     print(f"Made {store} from {_amount(done.report)}.")
@@ -46,7 +46,7 @@ def merge(store: Path, other: Path) -> None:
     if not other.exists():
         raise CommandError(f"no file or folder {other}; give another machine's results.duckdb or runs folder")
     print(f"Reading {other} ...", flush=True)
-    done = merge(store, runs_folder(store), other)
+    done = merge(store, _runs_beside(store), other)
     if done.n_segments:
         print(f"Brought in {_plural(done.n_segments, 'segment')} of {_plural(done.n_runs, 'run')} from {other}.")
     else:
@@ -68,6 +68,13 @@ def pack(store: Path, file: Path, masks: bool) -> None:
     if not masks:
         print(f"Whoever gets it: calib-explorer --store {done.file}, or any DuckDB client from 1.2 on.")
     _print_trouble(done.report)
+
+
+def _runs_beside(store: Path) -> Path:
+    """Raises CommandError for a store in a folder that is not there: a slip of the pen."""
+    if not store.absolute().parent.is_dir():
+        raise CommandError(f"no folder {store.absolute().parent} for {store.name} to be in")
+    return runs_folder(store)
 
 
 def _amount(report: IngestReport) -> str:

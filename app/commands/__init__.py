@@ -45,7 +45,11 @@ def explore(
       calib-explorer --store /data/table-1/results.duckdb --view 'perplexity?source=paper'
       calib-explorer run --headless demo
     """
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is not None:
+        context.default_map = {context.invoked_subcommand: {"store": store}}
+        if view is not None:
+            raise typer.BadParameter(f"--view is for the explorer, '{context.invoked_subcommand}' has none")
+    else:
         from app.start import Opening, open_explorer
 
         open_explorer(Opening(store, color, view))

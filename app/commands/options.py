@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
-Store = Annotated[Path, typer.Option("--store", help="The results; the run folders are in runs/ beside it.")]
+from app.start import store_in
+
+Store = Annotated[
+    Path,
+    typer.Option("--store", callback=store_in, help="The results (file or folder); runs/ lies beside it."),
+]
 Format = Annotated[Literal["text", "csv", "json"], typer.Option("--format", help="How to print it.")]
 Color = Annotated[
     Literal["auto", "truecolor", "256", "16", "none"],

@@ -1,4 +1,4 @@
-"""The command as a user meets it: in a process of its own, in an empty folder."""
+"""The command as a user meets it, in an empty folder."""
 
 import csv
 import io
@@ -7,25 +7,42 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import typer.main
 
+from app.cli import main
 from app.commands import command
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMANDS = sorted(typer.main.get_command(command).commands)  # type: ignore[attr-defined]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs `calib-explorer ARGUMENTS` in an empty folder."""
-    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TERM": "dumb"}
+@dataclass(frozen=True)
+class Done:
+    """How a call ended."""
 
-    def run_(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-        line = [sys.executable, "-m", "app.cli", *arguments]
-        return subprocess.run(line, cwd=tmp_path, env=environ, input=stdin, capture_output=True, text=True)
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`calib-explorer ARGUMENTS` in an empty folder, in this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def run_(*arguments: str, stdin: str = "") -> Done:
+        monkeypatch.setattr(sys, "argv", ["calib-explorer", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        code = main()
+        return Done(code, *capsys.readouterr())
 
     return run_
 
@@ -84,18 +101,30 @@ def test_nothing_measured_yet_is_no_error(run: Run) -> None:
         (("sql", "DELETE FROM run"), "only reads"),
         (("sql",), "no query"),
         (("run", "nowhere.toml"), "nowhere.toml"),
-        (("run", "--headless", "nowhere.toml"), "nowhere.toml"),
         (("run", "demo", "--device", "cuda:99"), "cuda:99"),
-        (("run", "--headless", "demo", "--device", "cuda:99"), "cuda:99"),
         (("run", "demo", "--workers", "0"), "--workers"),
         (("runs", "--cancel", "nothing"), "no grid or run 'nothing'"),
         (("merge", "nowhere"), "nowhere"),
+        (("ingest", "--store", "nowhere/results.duckdb"), "no folder"),
+        (("--view", "snr", "show"), "--view"),
         (("shwo",), "shwo"),
         (("show", "--format", "xml"), "xml"),
     ],
 )
 def test_bad_input_is_one_clear_message_and_exit_code_2(arguments: tuple[str, ...], says: str, run: Run) -> None:
     done = run(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"), [(["nowhere.toml"], "nowhere.toml"), (["demo", "--device", "cuda:99"], "cuda:99")]
+)
+def test_headless_this_process_becomes_the_pipeline(arguments: list[str], says: str, tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "app.cli", "run", "--headless", *arguments]
+    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(line, cwd=tmp_path, env=environ, capture_output=True, text=True)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -143,3 +172,10 @@ def test_doctor_says_ok_warn_or_fail_of_everything(run: Run) -> None:
 def test_runs_of_an_empty_folder(run: Run) -> None:
     assert "No run" in run("runs").stdout
     assert json.loads(run("runs", "--format", "json").stdout) == []
+
+
+def test_the_store_may_be_named_before_the_command_and_by_its_folder(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    assert run("--store", "there", "ingest").stdout == "there/results.duckdb is up to date.\n"
+    assert run("show", "perplexity", "--store", "there").stdout == "perplexity · nothing measured yet\n\n"
+    assert "no elsewhere.duckdb" in run("--store", "elsewhere.duckdb", "show", "perplexity").stdout
