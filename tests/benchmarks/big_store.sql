@@ -1,4 +1,5 @@
 -- A made store of the size that issue 3 names, on top of an empty one with the paper's numbers.
+SET enable_progress_bar = false;
 
 -- The runs: four models, Wanda and SparseGPT at 50 % and 2:4, 20 calibrations, three seeds; some with fewer samples; dense and magnitude.
 CREATE TEMP TABLE made AS
@@ -42,7 +43,7 @@ whole AS (
   FROM languages, (VALUES ('snr', 'dB', 'higher'), ('pruning_error', '1e-6', 'lower')) AS q(quantity, unit, better)
   UNION ALL
   SELECT 'fidelity-1', 'fidelity', quantity, unit, better, '', language, block::INTEGER
-  FROM (SELECT unnest(['de', 'en']) AS language), range(30) AS b(block),
+  FROM (SELECT unnest(['de', 'en', 'es']) AS language), range(30) AS b(block),
     (VALUES ('snr', 'dB', 'higher'), ('pruning_error', '1e-6', 'lower')) AS q(quantity, unit, better)
   UNION ALL
   SELECT 'task-' || task, 'task', 'acc', '%', 'higher', task, language, -1
