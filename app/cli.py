@@ -26,8 +26,6 @@ def main() -> int:
     except BrokenPipeError:
         return _reader_gone()
     except Exception as error:
-        if str(error) == "Query interrupted":  # a RuntimeError: what DuckDB makes of Ctrl-C
-            return INTERRUPTED
         from app.failures import message
 
         if (text := message(error)) is None:

@@ -1,5 +1,6 @@
 """`calib-explorer sql`: a query against the store as it is now, running runs included. Never writes to it."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.resources import files
@@ -22,7 +23,7 @@ READING = ("SELECT", "EXPLAIN", "PRAGMA", "CALL", "COPY", "MULTI", "VARIABLE_SET
 
 def answer(query: str, format: str, store: Path) -> None:
     """Print what `query` returns. Raises CommandError with DuckDB's own hint for an error in it."""
-    with opened(store) as connection:
+    with opened(store) as connection, _ended_by_ctrl_c():
         table = ask(connection, query, ROWS_OF_TEXT if format == "text" else None)
     print(rendered(table, format))
 
@@ -66,6 +67,16 @@ def explained(error: duckdb.Error) -> str:
 def example_queries() -> str:
     """store/examples.sql, as it is."""
     return (files("store") / "examples.sql").read_text(encoding="utf-8").rstrip()
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """DuckDB hears Ctrl-C only between its tasks, which can be minutes. Nothing is written here, so just end."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _refuse_writing(statement: duckdb.Statement) -> None:
