@@ -178,7 +178,7 @@ class Dispatch:
         return Course(expected, self.pace)
 
     def _standstill(self) -> str:
-        return next((f"waiting: {job.waiting_for}" for job in self._queue if job.waiting_for), "starting")
+        return next((f"waiting: {job.waiting_for}" for job in self._queue if job.waiting_for), "")
 
 
 def label(run: RunSpec) -> str:

@@ -93,7 +93,7 @@ class Driver:
 
     def run(self) -> int:
         found = plan(self.grid, self.options.runs, retry_failed=self.options.retry_failed)
-        self.merging.now()
+        self.merging.first()
         if not found.todo:
             return self._nothing_to_do(found)
         allowed = devices.choose(self.options.device, self.options.workers)

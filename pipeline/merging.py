@@ -4,11 +4,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from store.ingest import ingest
-
 from pipeline.outcome import plural
 from pipeline.screen import Screen
 from store.errors import StoreError
+from store.ingest import ingest
 
 EVERY_S = 4.0
 
@@ -23,6 +22,10 @@ class Merging:
     _at: float = 0.0
     _told: str = ""
 
+    def first(self) -> None:
+        """Merge what earlier calls left behind. Raises StoreError for a store that cannot be used."""
+        self._merge(0.0)
+
     def sometimes(self) -> None:
         """Merge if the last time is long enough ago."""
         if time.monotonic() - self._at >= EVERY_S:
@@ -31,14 +34,16 @@ class Merging:
     def now(self, wait_s: float = 0.0) -> bool:
         """Merge what is finished. False where segments had to stay behind."""
         try:
-            report = ingest(self.store, self.runs, wait_s)
+            return self._merge(wait_s)
         except StoreError as error:
             self._tell(f"{error} (the results are safe in {self.runs})")
             return False
-        finally:
-            self._at = time.monotonic()
+
+    def _merge(self, wait_s: float) -> bool:
+        self._at = time.monotonic()
+        report = ingest(self.store, self.runs, wait_s)
         for name in report.quarantined:
-            self.screen.say(f"unreadable and set aside: {name}")
+            self.screen.complain(name)
         if report.held_by is not None:
             self._tell(
                 f"{self.store.name} is open in {report.held_by}: the results stay in {self.runs} and are merged "

@@ -15,6 +15,9 @@ from rich.table import Column
 EVERY_S = 10.0
 """Between two lines of a log when nothing but the fraction changes."""
 
+AT_LEAST_S = 2.0
+"""Between two lines of a log, however fast stages change."""
+
 
 @dataclass(frozen=True)
 class Overview:
@@ -97,7 +100,7 @@ class Log:
 
     def show(self, overview: Overview) -> None:
         stage = overview.stage or self._stage
-        if stage == self._stage and self._clock() - self._at < EVERY_S:
+        if self._clock() - self._at < (EVERY_S if stage == self._stage else AT_LEAST_S):
             return
         self._stage, self._at = stage, self._clock()
         self.say(

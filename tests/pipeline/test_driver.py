@@ -154,6 +154,23 @@ def test_the_driver_never_loads_torch(place: Place) -> None:
     assert statuses(place) == {"failed"}
 
 
+def test_what_cannot_begin(place: Place) -> None:
+    """One message, exit code 2, nothing written over."""
+    assert place.run("--device", "gpu") == (2, "no device 'gpu'; valid: auto, cpu, cuda, cuda:0, cuda:1, ...\n")
+    place.store.write_text("not a database")
+    code, output = place.run()
+    assert (code, output.count("\n")) == (2, 1), output
+    assert "not a DuckDB database" in output
+    assert place.store.read_text() == "not a database"
+    (place.folder / "file").touch()
+    command = [sys.executable, "-m", "pipeline", str(place.grid), "--store", "file/results.duckdb"]
+    done = subprocess.run(command, cwd=place.folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    place.write_grid("name = 'x'")
+    code, output = place.run()
+    assert (code, output) == (2, f"{place.grid}: axes: missing\n")
+
+
 def test_a_failed_run_does_not_stop_the_others(place: Place) -> None:
     (place.folder / "text" / "calibration" / "en.txt").write_text("Too little.\n")
     code, output = place.run()
@@ -178,7 +195,7 @@ def test_a_failed_run_does_not_stop_the_others(place: Place) -> None:
 
 
 def test_whatever_interrupts_it_the_same_command_goes_on(place: Place) -> None:
-    """kill -9 of worker, driver and both, Ctrl-C, cancel; a second launcher; the store held by another all the while."""
+    """kill -9 of worker, driver and both, Ctrl-C, cancel; a second launcher; the store held by another process."""
     assert place.run("--device", "gpu")[0] == 2  # and has made the store
     place.write_grid(LONGER)
     rng = random.Random(0)
