@@ -9,6 +9,7 @@ look where /proc shows the file among this process's descriptors.
 import os
 import struct
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def holder(path: Path, to_write: bool) -> Holder | None:
         return None  # a file system without locks
     finally:
         os.close(descriptor)
+
+
+def lasting_holder(path: Path, known: Holder | None, wait_s: float) -> Holder | None:
+    """Who keeps us from reading `path` for longer than `wait_s` (an ingester is gone before); a `known` one at once."""
+    deadline = time.monotonic() + wait_s
+    while (found := holder(path, to_write=False)) is not None and found != known:
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(0.01)
+    return found
 
 
 def this_process(read_write: bool) -> Holder:

@@ -27,7 +27,7 @@ import duckdb
 
 from store.attach import ALIAS, Held, attached, explain
 from store.database import columns_of
-from store.holder import Holder, holder
+from store.holder import Holder, lasting_holder
 from store.large import LARGE, readable, show
 from store.mirror import Mirror
 from store.schema import ROOM, journalled, tables
@@ -136,17 +136,16 @@ class Reader:
 
     def _read_store(self) -> bool:
         """Bring the small tables up to the store where it changed. Whether that was done."""
+        self._holder = lasting_holder(self._store, self._holder, _WAIT_S)
         stamp = _stamp(self._store)
-        known, self._holder = self._holder, holder(self._store, to_write=False)
-        if stamp == self._read_at or stamp is None:
+        if stamp == self._read_at or stamp is None or self._holder is not None:
             return False
-        wait_s = 0.0 if self._holder is not None and self._holder == known else _WAIT_S
         try:
-            with attached(self._connection, self._store, read_only=True, wait_s=wait_s):
+            with attached(self._connection, self._store, read_only=True, wait_s=_WAIT_S):
                 self._watch.look()
                 self._settled = False
                 self._mirror.read(self._store, self._watch.segments)
-                self._read_at, self._holder = stamp, None
+                self._read_at = stamp
                 return True
         except Held as held:
             self._holder = held.by
