@@ -48,7 +48,7 @@ def holder(path: Path, to_write: bool) -> Holder | None:
 
 
 def lasting_holder(path: Path, known: Holder | None, wait_s: float) -> Holder | None:
-    """Who keeps us from reading `path` for longer than `wait_s` (an ingester is gone before); a `known` one at once."""
+    """Who keeps us from reading `path` for longer than `wait_s` (an ingester is gone sooner). No wait for `known`."""
     deadline = time.monotonic() + wait_s
     while (found := holder(path, to_write=False)) is not None and found != known:
         if time.monotonic() >= deadline:

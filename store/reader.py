@@ -65,6 +65,7 @@ class Reader:
         self._holder: Holder | None = None
         self._files: dict[str, tuple[bool, tuple[Segment, ...]]] = {}
         self._whole: dict[Segment, bool] = {}
+        self._columns: dict[str, dict[str, str]] = {}
         self._pending: list[Segment] = []
         self._views: set[str] = set()
         self._all_views = False
@@ -129,6 +130,7 @@ class Reader:
             self._watch.look()
             self._mirror.read(self._store, self._watch.segments)
             self._read_at = _stamp(self._store)
+            self._columns = columns_of(self._connection, ALIAS)
         except Held as held:
             self._holder = held.by
         except duckdb.Error as error:
@@ -160,7 +162,7 @@ class Reader:
         unknown = [s for s in segments if s not in self._whole and s.name not in self._mirror.stored]
         whole = readable(self._connection, unknown)
         self._whole.update({segment: segment in whole for segment in unknown})
-        stored = set(columns_of(self._connection, ALIAS).get(name, ())) if self._attached else None
+        stored = set(self._columns.get(name, ())) if self._attached else None
         show(self._connection, tables()[name], stored, [s for s in segments if self._whole.get(s, True)])
         self._files[name] = wanted
         self._shown += 1

@@ -1,8 +1,11 @@
 """The reader: the store, what is not in it yet, and the paper's numbers; whoever holds the file."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import duckdb
@@ -158,6 +161,16 @@ def test_a_store_held_to_read_is_read(place: Place) -> None:
         reader = Reader(place.store, place.runs)
         assert reader.refresh().held_by is None
         assert measured(reader.connection) == DE_EN
+
+
+def test_an_ingester_passing_by_is_no_holder(place: Place) -> None:
+    place.run("a")
+    ingest(place.store, place.runs)
+    reader = Reader(place.store, place.runs)
+    reader.refresh()
+    with held(place.store, "read_write") as pid:
+        threading.Timer(0.1, os.kill, (pid, signal.SIGKILL)).start()
+        assert reader.refresh().held_by is None
 
 
 def test_nothing_changed_is_told_by_the_revision(place: Place) -> None:
