@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.explorer.bars import bar, shares
 from app.explorer.chrome import legend
-from app.explorer.frame import Frame
+from app.explorer.frame import SHORT, Frame
 from app.explorer.lines import Line, line_width, wrapped
 from app.explorer.numerals import number, short_name
 from app.explorer.sheet import MISSING, Sheet, language_label
@@ -22,7 +22,8 @@ DEMO = "calib-explorer run demo"
 def lines(shown: Shown, sheet: Sheet, details: CellDetails | None, frame: Frame, shaded: bool) -> list[Line]:
     """As much as there is room for. Bars only where the pane beside the map has none."""
     width, height = frame.left, frame.below
-    found: list[Line] = [(), *advice(shown, width)]
+    gap: list[Line] = [()] if frame.body >= SHORT else []
+    found: list[Line] = [*gap, *advice(shown, width)]
     if sheet.rows:
         found += [*legend(shown, sheet, width, shaded), *own_language(shown)]
     if details is not None and height - len(found) >= 6 and width < 66:
@@ -47,7 +48,7 @@ def winners(shown: Shown, width: int) -> list[Line]:
     if not languages or size < 6:
         return []
     heads = "".join(f"{language_label(language):<{size}}" for language in languages)
-    found: list[Line] = [((f" {'best':<13}", "muted"), (heads, "strong"))]
+    found: list[Line] = [((f" {'best calib.':<13}", "muted"), (heads, "strong"))]
     for one in shown.winners:
         line: Line = ((f"  {short_name(one.quantity, one.task):<12}", ""),)
         for language in languages:

@@ -104,12 +104,13 @@ def _signs(sheet: Sheet) -> list[Line]:
     tiles = [tile for row in sheet.tiles for tile in row]
     texts = {tile.text for tile in tiles}
     marks = {tile.mark for tile in tiles}
+    few = "".join(sorted(marks & set("⁰¹²³⁴⁵⁶⁷⁸⁹")))
     line = "row" if sheet.transposed else "column"
     known: list[tuple[bool, Line]] = [
         ("*" in marks, ((f"* best of {line}", "muted"),)),
         (any(tile.diagonal for tile in tiles), (("own", Style(underline=True)), (" language", "muted"))),
         ("?" in marks, (("? doubtful", "muted"),)),
-        ("¹" in marks or "²" in marks, (("¹² fewer seeds", "muted"),)),
+        (bool(few), ((f"{few} fewer seeds", "muted"),)),
         (any(tile.below for tile in tiles), (("± sd over seeds", "muted"),)),
         ("·" in texts, (("· no number", "muted"),)),
         ("◌" in texts, (("◌ queued", "muted"),)),

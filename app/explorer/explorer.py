@@ -1,10 +1,11 @@
 """The application: its theme, its screens, what happens when the store cannot be read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from textual.app import App
 from textual.binding import Binding
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from app.explorer.desk import Desk
 from app.explorer.launching import Launches
@@ -29,18 +30,11 @@ DARK = Theme(
     dark=True,
     variables={"text-muted": "#8a8a8a"},
 )
-PLAIN = Theme(
-    "calib-plain",
-    primary="ansi_blue",
+PLAIN = replace(
+    BUILTIN_THEMES["ansi-dark"],
+    name="calib-plain",
     accent="ansi_yellow",
-    foreground="ansi_default",
-    background="ansi_default",
-    surface="ansi_default",
-    panel="ansi_default",
-    success="ansi_green",
-    error="ansi_red",
-    ansi=True,
-    variables={"text-muted": "ansi_default"},
+    variables={**BUILTIN_THEMES["ansi-dark"].variables, "text-muted": "ansi_default"},
 )
 """For terminals with 16 colours or none: the terminal's own background and letters."""
 
@@ -76,6 +70,7 @@ class Explorer(App[str]):
 
     async def action_quit(self) -> None:
         """Leave. Runs go on: they are processes of their own."""
+        self.desk.thread.stop()
         screen = self.matrix_screen
         if not self.problem and screen.shown.cached_at is None:
             remember(self.desk.store, screen.shown.session(screen.panes.map.cursor))

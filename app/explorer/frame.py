@@ -10,6 +10,8 @@ MIN_WIDTH, MIN_HEIGHT = 60, 16
 NARROW, WIDE = 80, 110
 """Below NARROW columns the inspector is one line under the map; from WIDE on there is room for words."""
 
+SHORT = 14
+"""With fewer lines between the rules the map and its legend stand close together."""
 LEAST_LEFT = 55
 """Columns of the map's side however small the map."""
 
@@ -34,12 +36,14 @@ def arrange(sheet: Sheet, width: int, height: int) -> Frame:
     """Give the map what it can use and the inspector the rest, at most 60 columns; no pane where it would hide
     columns of the map."""
     body = height - 4 - (width < NARROW)
-    room = body - 3
+    room = body - (3 if body >= SHORT else 2)
     if width < NARROW:
         return Frame(fit(sheet, width, room), width, 0, body)
-    least = 22 if width < WIDE else 46
-    geometry = fit(sheet, width - 1 - least, room)
-    if width < WIDE and geometry.n_columns < len(sheet.columns):
+    for least in (46, 36, 22) if width >= WIDE else (22,):
+        geometry = fit(sheet, width - 1 - least, room)
+        if geometry.n_columns == max(1, len(sheet.columns)):
+            break
+    else:
         return Frame(fit(sheet, width, room - 1), width, 0, body - 1)
     pane = min(60, max(least, width - 2 - max(geometry.width, LEAST_LEFT)))
     return Frame(geometry, width - 1 - pane, pane, body)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from app.explorer.bars import bar, shares
-from app.explorer.lines import Line
+from app.explorer.lines import Line, wrapped
 from app.explorer.numerals import deviation, number, quantity_name, short_name, unit_sign
 from app.explorer.sheet import FAILED, MISSING, QUEUED, language_label
 from store.matrix import Cell, target
@@ -53,6 +53,8 @@ def cell_section(details: CellDetails, live: Cell | None, view: View, width: int
     ]
     if not wide:
         lines[1] = ((f"  {value}", "strong"),)
+    if live is not None and details.cell.value is None:
+        lines += [(("  ", ""), *line) for line in wrapped(live.note, width - 3, "muted")]
     if wide and len(seeds := _seed_values(details, view)) > 1:
         lines.append(((f"  seeds      {' '.join(seeds)}", "muted"),))
     size = 11 if wide else 7

@@ -77,11 +77,13 @@ class LaunchDialog(ModalScreen[str | None]):
         self.query_one("#dialog-keys", Lines).show([((keys, "muted"),)])
 
     def wished(self) -> Wish:
-        """What the fields say. Raises ValueError for a seed that is no number."""
+        """What the fields say. Raises ValueError for an empty calibration and a seed that is no number."""
         if not self.editable:
             return self.offer.wish
         calibration = self.query_one("#calibration", Input).value.strip().lower()
         seed = self.query_one("#seed", Input).value.strip()
+        if not calibration:
+            raise ValueError("calibration is empty; write languages as 'de', 'en+de' or 'de*3+en'")
         if not seed.isdigit():
             raise ValueError(f"seed '{seed}' is no number")
         return replace(self.offer.wish, calibration=calibration, seed=int(seed))

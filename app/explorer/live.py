@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.runs import duration
 from store.folders import RunFolder, State, run_folders
 from store.matrix import Cell, Matrix, Place
 from store.view import fold
@@ -77,8 +78,18 @@ def cells(matrix: Matrix, runs: Iterable[Live]) -> dict[Place, Cell]:
         for column in matrix.columns:
             place = (run.calibration, column)
             if matrix[place].value is None and place not in waiting:
-                waiting[place] = Cell(run_ids=(run.run_id,), status=status, fraction=run.state.fraction)
+                waiting[place] = Cell(
+                    run_ids=(run.run_id,), status=status, fraction=run.state.fraction, note=doing(run.state)
+                )
     return waiting
+
+
+def doing(state: State) -> str:
+    """What a run is at, and how much is left; why it stopped."""
+    if state.status == "interrupted":
+        return f"interrupted at {state.fraction:.0%}; start it again and it goes on from there"
+    left = "" if state.eta_s is None else f", {duration(state.eta_s)} left"
+    return state.error or " ".join(filter(None, (state.stage, state.detail))) + left
 
 
 def counts(runs: Iterable[Live]) -> dict[str, int]:

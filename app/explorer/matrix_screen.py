@@ -56,6 +56,7 @@ class MatrixScreen(Screen[None]):
 
     def on_resize(self) -> None:
         self.draw(self.panes.notice)
+        self.look_up()
 
     def begin(self) -> None:
         """The first frame is out: now read."""

@@ -2,7 +2,7 @@
 
 import math
 
-_DECIMALS = {"acc": 1, "f1": 1, "snr": 1, "iou": 3}
+_DECIMALS = {"acc": 1, "f1": 1, "snr": 1, "iou": 3, "bits_per_byte": 3}
 """Quantities on a fixed scale keep their decimals; the others keep three significant digits."""
 
 _NAMES = {

@@ -15,11 +15,10 @@ from app.explorer.clipboard import copy
 from app.explorer.desk import Desk
 from app.explorer.frame import rule, too_small
 from app.explorer.lines import Line, Lines, spread, wrapped
-from app.explorer.live import Folders, Live
+from app.explorer.live import Folders, Live, doing
 from app.explorer.pace import LOOK_S
 from app.explorer.store_thread import Question
 from app.explorer.text_dialog import help_dialog
-from app.runs import duration
 from store.folders import RunFolder
 
 if TYPE_CHECKING:
@@ -110,17 +109,12 @@ class RunsScreen(Screen[None]):
         if not self.runs:
             return []
         state = self.runs[self._position()].state
-        doing = " ".join(filter(None, (state.stage, state.detail)))
         lines: list[Line] = [((f" {self.chosen}", "accent"),)]
         if state.status == "running":
-            left = "" if state.eta_s is None else f"  {duration(state.eta_s)} left"
-            lines.append(
-                ((f"  {bar(state.fraction, 40):<40}", "good"), (f" {state.fraction:4.0%}  {doing}{left}", ""))
-            )
-        elif state.error:
-            lines += [((" ", ""), *line) for line in wrapped(state.error, width - 2, "bad")[:3]]
-        elif state.status == "interrupted":
-            lines.append(((f"  stopped at {state.fraction:.0%} {doing}; start it again to go on from there", "bad"),))
+            text = f" {state.fraction:4.0%}  {doing(state)}"
+            lines.append(((f"  {bar(state.fraction, 40):<40}", "good"), (text, "")))
+        elif state.status in ("failed", "interrupted"):
+            lines += [((" ", ""), *line) for line in wrapped(doing(state), width - 2, "bad")[:3]]
         else:
             lines.append(((f"  {state.status or 'new'}", ""),))
         room = DETAIL_LINES - len(lines) - 1
@@ -172,10 +166,10 @@ def _tail(folder: RunFolder) -> list[str]:
 def _row(run: Live, chosen: bool, width: int) -> Line:
     state = run.state
     percent = f"{state.fraction:4.0%}" if state.status == "running" else "    "
-    doing = " ".join(filter(None, (state.stage, state.detail))) if state.status == "running" else state.status
+    end = doing(state) if state.status == "running" else state.status
     left: Line = (
         ("▸ " if chosen else "  ", "accent"),
         (f"{SIGNS.get(state.status, '·')} {percent} ", LOOKS.get(state.status, "")),
         (run.run_id, "strong" if chosen else ""),
     )
-    return spread(left, ((f"{doing} ", LOOKS.get(state.status, "")),), width)
+    return spread(left, ((f"{end} ", LOOKS.get(state.status, "")),), width)

@@ -21,7 +21,7 @@ class Tile:
     """One cell as drawn.
 
     text: the number, or a sign for a cell without one; below: the deviation under it, where there is room.
-    mark: one sign behind the number, "*" for the best of its column, "?" for a doubtful one.
+    mark: one sign behind the number: "*" the best of its column, "?" a doubtful one, "¹" fewer seeds than elsewhere.
     shade: 0 (worst) .. 1 (best), None for a cell without colour.
     """
 
@@ -117,12 +117,19 @@ def _tile(matrix: Matrix, row: str, column: str, live: Cell | None, cached: bool
     return Tile(
         text=number(value, matrix.view.quantity, signed=relative),
         below=deviation(cell.sd, matrix.view.quantity) if cell.n_seeds > 1 else "",
-        mark=DOUBTFUL if cell.suspect else BEST if best else "",
+        mark=DOUBTFUL if cell.suspect else BEST if best else _few_seeds(matrix, row, cell),
         shade=None if plain else matrix.shade(row, column),
         best=best,
         diagonal=diagonal,
         muted=cached,
     )
+
+
+def _few_seeds(matrix: Matrix, row: str, cell: Cell) -> str:
+    if row in matrix.references or matrix.view.source == "paper":
+        return ""
+    most = max(matrix[r, c].n_seeds for r in matrix.calibrated() for c in matrix.columns)
+    return "⁰¹²³⁴⁵⁶⁷⁸⁹"[cell.n_seeds] if cell.n_seeds < min(most, 10) else ""
 
 
 def _sign(cell: Cell) -> str:

@@ -37,6 +37,7 @@ class StoreThread:
         self._waiting: dict[str, tuple[Question, Reply]] = {}
         self._changed = threading.Condition()
         self._stopped = False
+        self._busy = False
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
 
     def start(self) -> None:
@@ -49,6 +50,12 @@ class StoreThread:
             self._waiting[kind] = question, reply
             self._changed.notify()
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked is answered."""
+        with self._changed:
+            return not self._waiting and not self._busy
+
     def stop(self, wait_s: float = 0.5) -> None:
         """Answer nothing more. Waits for the question being answered: DuckDB complains aloud when it is torn down
         with a connection in use."""
@@ -60,9 +67,11 @@ class StoreThread:
 
     def _next(self) -> tuple[Question, Reply] | None:
         with self._changed:
+            self._busy = False
             self._changed.wait_for(lambda: self._waiting or self._stopped)
             if self._stopped:
                 return None
+            self._busy = True
             return self._waiting.pop(next(iter(self._waiting)))
 
     def _work(self) -> None:
