@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.engine import Engine, Event, Failure, Unit
+from pipeline.engine import Engine, Event, Failure, Said, Unit
 from pipeline.outcome import BAD_INPUT, SOME_FAILED, Outcome
 from pipeline.plan import Todo, outstanding
 from pipeline.progress import Course, Pace, Report
@@ -55,6 +55,7 @@ class Dispatch:
     _active: dict[str, _Job] = field(default_factory=dict)
     _past: list[Course] = field(default_factory=list)
     _affinity: str = ""
+    _told: set[str] = field(default_factory=set)
     _shown: float = 0.0
 
     def enqueue(self, todo: tuple[Todo, ...]) -> None:
@@ -124,6 +125,8 @@ class Dispatch:
             assert isinstance(event.data, Report)
             job.course.update(event.data)
             return []
+        if event.kind == "said":
+            return self._said(job, event.data)
         if event.kind == "started":
             return []
         del self._active[event.key]
@@ -135,6 +138,14 @@ class Dispatch:
             return self._died(job, str(event.data))
         assert isinstance(event.data, Failure)
         return self._failed(job, event.data)
+
+    def _said(self, job: _Job, said: Said) -> list[str]:
+        if said.warning:
+            new = said.text not in self._told
+            self._told.add(said.text)
+            return [said.text] if new else []
+        job.course.report = replace(job.course.report, detail=said.text)
+        return []
 
     def _finish(self, job: _Job) -> None:
         self._past.append(replace(job.course, report=Report("")))

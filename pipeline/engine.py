@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-Kind = Literal["started", "progress", "done", "failed", "died"]
+Kind = Literal["started", "progress", "said", "done", "failed", "died"]
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,17 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What the pipeline's own modules logged during a unit; a warning is for people, once."""
+
+    text: str
+    warning: bool
+
+
+@dataclass(frozen=True)
 class Event:
-    """What happened to a unit. `data`: what the generator yielded (progress), a Failure (failed), a reason (died)."""
+    """What happened to a unit. `data`: what the generator yielded (progress), Said, a Failure (failed), or a reason
+    (died)."""
 
     key: str
     kind: Kind

@@ -4,6 +4,7 @@ It never outlives the driver: the kernel kills it when the driver dies (Linux); 
 """
 
 import ctypes
+import logging
 import os
 import queue
 import signal
@@ -14,7 +15,7 @@ from collections.abc import Generator
 from multiprocessing.connection import Connection
 from types import FrameType
 
-from pipeline.engine import Failure, Stopped, Unit
+from pipeline.engine import Failure, Kind, Said, Stopped, Unit
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -23,28 +24,50 @@ def main(descriptor: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     connection = Connection(descriptor)
+    line = Line(connection)
+    ours = logging.getLogger("pipeline")
+    ours.addHandler(line)
+    ours.setLevel(logging.INFO)
     units: queue.Queue[Unit] = queue.Queue()
     threading.Thread(target=_receive, args=(connection, units), daemon=True).start()
     try:
         while True:
-            serve(units.get(), connection)
+            serve(units.get(), line)
     except Stopped:
         sys.stderr.flush()
         os._exit(0)  # at once: no waiting for threads of libraries
 
 
-def serve(unit: Unit, connection: Connection) -> None:
+class Line(logging.Handler):
+    """Our end of the pipe, which several threads write to: events, and what the pipeline logs."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+        self._one_at_a_time = threading.Lock()
+
+    def send(self, kind: Kind, data: object = None) -> None:
+        with self._one_at_a_time:
+            self._connection.send((kind, data))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Errors are told as failures already."""
+        if record.levelno < logging.ERROR:
+            self.send("said", Said(record.getMessage(), warning=record.levelno >= logging.WARNING))
+
+
+def serve(unit: Unit, line: Line) -> None:
     """Run one unit and report: started, progress..., then done or failed."""
-    connection.send(("started", None))
+    line.send("started")
     work = unit.start()
     assert isinstance(work, Generator)
     try:
         for progress in work:
-            connection.send(("progress", progress))
+            line.send("progress", progress)
     except Exception as error:
-        connection.send(("failed", failure(error)))
+        line.send("failed", failure(error))
     else:
-        connection.send(("done", None))
+        line.send("done")
     finally:
         work.close()
 

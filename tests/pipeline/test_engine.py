@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.engine import Event, Failure, LocalEngine, Unit
+from pipeline.engine import Event, Failure, LocalEngine, Said, Unit
 
 HERE = Path(__file__).parent
 
@@ -59,6 +59,12 @@ def test_an_exception_is_told_in_one_line_and_the_worker_goes_on(engine: LocalEn
     assert "Traceback" in failure.traceback
     engine.submit(unit("b", "count", n=1))
     assert finish(engine, "b")[-1].kind == "done"
+
+
+def test_what_the_pipeline_logs_is_passed_on(engine: LocalEngine) -> None:
+    engine.submit(unit("a", "talk", text="fetching"))
+    said = [event.data for event in finish(engine, "a") if event.kind == "said"]
+    assert said == [Said("fetching", warning=False), Said("FETCHING", warning=True)]
 
 
 def test_a_dead_worker_is_reported_and_replaced(engine: LocalEngine) -> None:

@@ -1,5 +1,6 @@
 """Units of work for the tests of the engine: importable by its workers, without torch."""
 
+import logging
 import os
 import signal
 import time
@@ -13,6 +14,14 @@ def count(n: int) -> Iterator[int]:
 
 def who() -> Iterator[int]:
     yield os.getpid()
+
+
+def talk(text: str) -> Iterator[int]:
+    logging.getLogger("pipeline.toy").info(text)
+    logging.getLogger("pipeline.toy").warning(text.upper())
+    logging.getLogger("pipeline.toy").error("the traceback")
+    logging.getLogger("elsewhere").warning("noise")
+    yield 0
 
 
 def fail(message: str) -> Iterator[int]:
