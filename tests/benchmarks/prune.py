@@ -62,7 +62,7 @@ def main() -> None:
         folder = Path(name)
         prepare(options, folder)
         for method in options.methods:
-            show(method, dict(measured(options, method, folder)), options)
+            show(method, dict(measured(options, method, folder)))
         if options.llm_compressor:
             subprocess.run(
                 [sys.executable, str(HERE / "llm_compressor.py"), str(folder), *options.methods], check=True
@@ -142,11 +142,13 @@ def one(options: argparse.Namespace) -> dict[str, Any]:
     import torch
     from pydantic import TypeAdapter
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
     from pipeline.spec import MethodSpec
 
     if options.threads:
         torch.set_num_threads(options.threads)
+    logging.disable_progress_bar()
     way, name = options.one
     method: Any = TypeAdapter(MethodSpec).validate_python(METHODS[name])
     dtype = getattr(torch, WAYS[way])
@@ -196,16 +198,18 @@ def ours(model: Any, tokens: Any, method: Any, arithmetic: Any) -> tuple[dict[st
     return {name: unpack(mask) for block in done for name, mask in block.masks.items()}, seconds
 
 
-def show(method: str, results: dict[str, Result], options: argparse.Namespace) -> None:
+def show(method: str, results: dict[str, Result]) -> None:
     plain = results.get("plain")
-    print(f"\n{method:14s}   wall     cpu  forward  statistics  update   peak  times as fast (asked)  against plain")
+    print(
+        f"\n{method:14s}   wall     cpu  forward  statistics  update   peak  times as fast: wall  cpu (asked)  masks"
+    )
     for way, found in results.items():
         s = found.seconds
-        ratio = "" if plain is None else f"{plain.wall_s / found.wall_s:5.2f}"
+        ratio = "" if plain is None else f"{plain.wall_s / found.wall_s:5.2f} {plain.cpu_s / found.cpu_s:5.2f}"
         asked = WANTED.get((method, way))
         print(
             f"{way:14s} {found.wall_s:6.1f}s {found.cpu_s:6.1f}s {s['forward']:7.1f}s {s['statistics']:10.1f}s "
-            f"{s['update']:6.1f}s {found.peak_mb:5d}M  {ratio:>8s} {f'({asked})' if asked else '':>10s}     "
+            f"{s['update']:6.1f}s {found.peak_mb:5d}M  {ratio:>19s} {f'({asked})' if asked else '':>8s}  "
             f"{'' if plain is None or found is plain else compared(plain, found)}",
             flush=True,
         )
