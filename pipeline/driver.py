@@ -5,18 +5,17 @@ where they are, and the same command goes on.
 """
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 import psutil
 
 from pipeline import devices
+from pipeline.bell import Bell, listening
 from pipeline.dispatch import Dispatch, Halt
 from pipeline.engine import LocalEngine
 from pipeline.launch import CANCEL
@@ -44,20 +43,6 @@ class Options:
     @property
     def runs(self) -> Path:
         return self.store.parent / "runs"
-
-
-@dataclass
-class Bell:
-    """Rings when somebody wants the driver to stop: a signal, or a file `cancel` in the grid's folder."""
-
-    cancel: Path
-    rung: bool = False
-
-    def ring(self, _number: int, _frame: FrameType | None) -> None:
-        self.rung = True
-
-    def heard(self) -> bool:
-        return self.rung or self.cancel.exists()
 
 
 def drive(grid: Grid, options: Options, screen: Screen) -> int:
@@ -100,7 +85,7 @@ class Driver:
         self._queue_folders(found)
         self._announce(found, allowed)
         outcome = Outcome(done=[run.run_id for run in found.done], failed=dict(found.failed))
-        with _listening(Bell(self.folder.path / CANCEL)) as bell:
+        with listening(Bell(self.folder.path / CANCEL)) as bell:
             try:
                 finished = self._work(found, allowed, outcome, bell)
             except Halt as halt:
@@ -141,7 +126,7 @@ class Driver:
     def _engine(self, allowed: tuple[devices.Device, ...]) -> Iterator[LocalEngine]:
         threads = str(self._threads(allowed))
         environment = {**os.environ, "OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
-        engine = LocalEngine(self.options.workers or len(allowed), environment, self.folder.log)
+        engine = LocalEngine(min(self.options.workers or len(allowed), len(allowed)), environment, self.folder.log)
         try:
             yield engine
         finally:
@@ -168,19 +153,19 @@ class Driver:
         if time.monotonic() - self._wrote_at < 1.0:
             return
         self._wrote_at = time.monotonic()
-        self.folder.write_state(
-            State(
-                status="running",
-                fraction=overview.fraction,
-                detail=f"{overview.n_done} of {overview.n_runs} runs  {overview.detail}",
-                eta_s=overview.remaining_s,
-                grid=self.grid.grid_id,
-            )
+        state = State(
+            status="running",
+            fraction=overview.fraction,
+            detail=f"{overview.n_done} of {overview.n_runs} runs  {overview.detail}",
+            eta_s=overview.remaining_s,
+            grid=self.grid.grid_id,
         )
+        with suppress(OSError):  # a full disk: the run that meets it says so
+            self.folder.write_state(state)
 
     def _announce(self, found: Plan, allowed: tuple[devices.Device, ...]) -> None:
         already = f", {plural(len(found.done), 'run')} there already" if found.done else ""
-        where = ", ".join(device.name or device.slot for device in allowed)
+        where = ", ".join(dict.fromkeys(device.name or device.kind for device in allowed))
         self.screen.say(f"{self.grid.name}: {plural(len(found.todo), 'run')} to do{already}  (on {where})")
         for line in failures(found.failed):
             self.screen.complain(f"{line} (earlier; --retry-failed tries again)")
@@ -229,17 +214,5 @@ def cores() -> int:
 def _busy(grid: Grid, folder: GridFolder) -> str:
     owner = folder.owner()
     who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')} since {owner.get('since', '?')}"
-    return f"{grid.name}: somebody else is running this grid: {who}; its log: {folder.log}"
-
-
-@contextmanager
-def _listening(bell: Bell) -> Iterator[Bell]:
-    """While it lasts, Ctrl-C, SIGTERM and a terminal that goes away ring the bell."""
-    before = {number: signal.signal(number, bell.ring) for number in (signal.SIGINT, signal.SIGTERM)}
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, bell.ring)
-    try:
-        yield bell
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    log = f"; its log: {folder.log}" if folder.log.exists() else ""
+    return f"{grid.name}: somebody else is running this grid: {who}{log}"

@@ -92,7 +92,7 @@ def circumstances(device: str, threads: int, command: str) -> dict[str, Any]:
 
 def fail(folder: RunFolder, run: RunSpec, grid: str, reason: str) -> None:
     """Write down, from outside, that a run failed. Somebody else's run is left alone."""
-    with suppress(Busy, StoreError), folder.lock():
+    with suppress(Busy, StoreError, OSError), folder.lock():
         Record.open(folder, run, grid).write("failed", {"error": reason, "finished_at": now()})
         folder.event("failed", {"reason": reason})
         folder.write_state(State(status="failed", error=reason, grid=grid))

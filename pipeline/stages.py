@@ -3,9 +3,12 @@
 Work is tokens x passes x weights. Only the proportions matter for long: `Pace` corrects by measured speed.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+import platformdirs
 
 from pipeline.spec import Dense, MeasureSpec, RunSpec
 
@@ -19,11 +22,12 @@ MEASURE_PASSES = 1.3
 START_S = 4.0
 """Importing torch and transformers."""
 
-FETCH_S = 25.0
-"""Fetching and converting the demo model, where it is not in the cache."""
+CONVERT_S = 20.0
+"""Converting a demo model, where that was not done yet."""
 
-BYTES_A_SECOND = 300e6
-OPERATIONS_A_SECOND = {"cpu": 50e9, "cuda": 50e12}
+NETWORK_BYTES_A_SECOND = 30e6
+DISK_BYTES_A_SECOND = 300e6
+OPERATIONS_A_SECOND = {"cpu": 60e9, "cuda": 50e12}
 """Of one core; of one GPU."""
 
 DEMO_PARAMETERS = {"demo": 135e6, "demo-gemma": 270e6}
@@ -58,8 +62,8 @@ def stages(
     masks_ready: they can be applied instead of pruning. model_ready: a worker has the model already.
     """
     parameters = parameters_of(run.model)
-    load = parameters * 4 / BYTES_A_SECOND
-    found = [Stage("load", 0.3 * load if model_ready else START_S + load)]
+    load = parameters * 4 / DISK_BYTES_A_SECOND
+    found = [Stage("load", 0.3 * load if model_ready else START_S + load + fetching(run.model))]
     if run.calibration is not None and not masks_ready:
         tokens = run.calibration.samples * run.calibration.length
         found.append(Stage("calibrate", 0.2 + tokens / 100e3))
@@ -71,6 +75,23 @@ def stages(
         tokens = sum(len(m.languages) * m.samples * m.length for m in missing if m.name == name)
         found.append(Stage(name, MEASURE_PASSES * machine.seconds(tokens, parameters)))
     return tuple(found)
+
+
+def fetching(model: str) -> float:
+    """Seconds until the model is on this machine: 0 where it seems to be."""
+    parameters = parameters_of(model)
+    if Path(model).is_dir():
+        return 0.0
+    if model in DEMO_PARAMETERS:
+        converted = (platformdirs.user_cache_path("calib-explorer") / "models").glob("*/model.safetensors")
+        if any(abs(file.stat().st_size / (4 * parameters) - 1) < 0.3 for file in converted):
+            return 0.0
+        return CONVERT_S + 0.7 * parameters / NETWORK_BYTES_A_SECOND
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+    if (hub / f"models--{model.partition('@')[0].replace('/', '--')}").is_dir():
+        return 0.0
+    return 2 * parameters / NETWORK_BYTES_A_SECOND
 
 
 def parameters_of(model: str) -> float:

@@ -35,6 +35,7 @@ def test_stages_of_runs() -> None:
         RunSpec(model="demo", method=Dense(name="dense")), (PERPLEXITY,), cpu, masks_ready=False, model_ready=False
     )
     assert [stage.name for stage in dense] == ["load", "perplexity"]
+    assert dense[0].seconds > fresh[0].seconds - 1e-9 > resumed[0].seconds
     faster = stages(wanda, (PERPLEXITY,), Machine("cuda", 2), masks_ready=False, model_ready=False)
     assert faster[2].seconds < fresh[2].seconds
 
