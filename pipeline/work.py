@@ -70,7 +70,7 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         "dtype": str(model.dtype).removeprefix("torch."),
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "n_blocks": model.config.get_text_config().num_hidden_layers,
-        "note": f"weights: {loaded.source}",
+        "note": f"weights of {loaded.source}" if loaded.source.startswith("package:") else None,
     }
 
 
