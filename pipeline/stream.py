@@ -112,7 +112,7 @@ class BlockStream:
             yield rows, outputs
         self._n_done += 1
 
-    def logits(self, budget: int = 2**25) -> Iterator[Logits]:
+    def logits(self, budget: int = 2**24) -> Iterator[Logits]:
         """The model's own norm and head over the walk's result, in parts of at most `budget` logits.
 
         The outputs of the last block are injected into the model's forward, so that soft-capping, scales and the like

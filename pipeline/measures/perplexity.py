@@ -26,9 +26,6 @@ from transformers import PreTrainedModel
 from pipeline.measures import Measured, Step
 from pipeline.stream import BlockStream
 
-TAIL_SHARE = 0.15
-"""What part of the work norm, head and likelihoods are taken to be in `Step.fraction`."""
-
 
 @runtime_checkable
 class Decoder(Protocol):
@@ -54,12 +51,13 @@ def measure(
     tokens = torch.cat(list(windows.values()))
     nats = torch.zeros(len(tokens), dtype=torch.float64)
     stream = BlockStream(model, tokens, device, batch)
+    tail = _tail_share(stream)
     for index, _ in enumerate(stream):
-        yield Step((1 - TAIL_SHARE) * index / len(stream.blocks), f"block {index + 1} of {len(stream.blocks)}")
+        yield Step((1 - tail) * index / len(stream.blocks), f"block {index + 1} of {len(stream.blocks)}")
     for part in stream.logits():
         nats[part.rows] += _nats(part.values, _targets(tokens, part.rows, part.positions)).cpu()
         done = (part.rows.stop - 1 + part.positions.stop / tokens.shape[1]) / len(tokens)
-        yield Step(1 - TAIL_SHARE * (1 - done), "likelihoods")
+        yield Step(1 - tail * (1 - done), "likelihoods")
     for language, own in zip(windows, nats.split([len(texts) for texts in windows.values()]), strict=True):
         yield Step(1.0, language, _measured(language, own, windows[language], tokenizer))
 
@@ -70,6 +68,12 @@ def decoded_bytes(tokenizer: Decoder, windows: Int[Tensor, "sequences length"]) 
         len(tokenizer.decode(window, skip_special_tokens=True, clean_up_tokenization_spaces=False).encode())
         for window in windows.tolist()
     )
+
+
+def _tail_share(stream: BlockStream) -> float:
+    """What part of the work the head is, by its weights."""
+    head = stream.model.get_output_embeddings().weight.numel()
+    return head / (head + sum(weight.numel() for block in stream.blocks.values() for weight in block.parameters()))
 
 
 def _check_lengths(windows: Mapping[str, Tensor]) -> None:
