@@ -1,14 +1,16 @@
 """The large tables in a reader: views over the attached store and over segments that it does not have yet.
 
-Small tables are copied into the reader's memory (store/reader.py); these are read where they are.
+Small tables are copied into the reader's memory (store/mirror.py); these are read where they are.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 import duckdb
 
 from store.attach import ALIAS
-from store.schema import Table, journalled
+from store.database import columns_of
+from store.schema import Table, journalled, tables
 from store.segments import Segment
 from store.stage import rows_of, run_key, value_of
 
@@ -18,36 +20,55 @@ SMALL = ("run", "evaluation", "measurement")
 LARGE = tuple(name for name in journalled() if name not in SMALL)
 
 
-def readable(connection: duckdb.DuckDBPyConnection, segments: list[Segment]) -> set[Segment]:
-    """Those of `segments` that are whole Parquet files. The others are the ingester's to set aside."""
-    if not segments:
-        return set()
-    try:
-        files = [str(segment.path) for segment in segments]
-        connection.execute("SELECT count(*) FROM parquet_file_metadata(?)", [files]).fetchall()
-    except duckdb.Error:
-        half = len(segments) // 2
-        return readable(connection, segments[:half]) | readable(connection, segments[half:]) if half else set()
-    return set(segments)
+class LargeTables:
+    """The large tables in `connection`. Outside `with reader:` they are names whose rows cannot be asked for."""
 
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._stored: dict[str, dict[str, str]] | None = None
+        self._shown: dict[str, tuple[Segment, ...]] = {}
+        self._unreadable: set[Segment] = set()
+        self._tried: set[Segment] = set()
+        self.hide()
 
-def show(
-    connection: duckdb.DuckDBPyConnection, table: Table, stored: set[str] | None, segments: list[Segment]
-) -> None:
-    """Make `table` visible under its name: the attached store's rows, where there is one, with those of `segments`
-    in place of older writings of the same units.
+    def open(self, attached: bool) -> None:
+        """From now on take rows from the attached store, where there is one, and from segments."""
+        self._stored = columns_of(self._connection, ALIAS) if attached else None
 
-    stored: the table's columns in the attached store (an older one lacks some); None without a store.
-    """
-    parts = [_stored(table, stored, segments)] if stored is not None else []
-    runs = Counter(segment.run_id for segment in segments)
-    if single := [segment for segment in segments if runs[segment.run_id] == 1]:
-        parts.append(_written(connection, table, single))
-    if several := [segment for segment in segments if runs[segment.run_id] > 1]:
-        parts.append(_last(table, _written(connection, table, several)))
-    columns = ", ".join(column.name for column in table.columns)
-    body = "\nUNION ALL\n".join(f"SELECT {columns} FROM ({part})" for part in parts or [_nothing(table)])
-    connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS\n{body}")
+    def show(self, segments: Sequence[Segment]) -> None:
+        """Show the attached store's rows, with those of `segments` in place of older writings of the same units."""
+        for name in LARGE:
+            wanted = tuple(segment for segment in segments if segment.table == name)
+            if self._shown.get(name) != wanted:
+                self._show(tables()[name], [segment for segment in wanted if self._whole(wanted, segment)])
+                self._shown[name] = wanted
+
+    def hide(self) -> None:
+        """Make every table a name without rows to ask for: not an empty one, which would be a wrong answer."""
+        for name in LARGE:
+            columns = _columns_of_nothing(tables()[name])
+            message = f"the rows of {name} are read inside ''with reader:'' only, which opens the store"
+            self._connection.execute(
+                f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} WHERE error('{message}') IS NULL"
+            )
+        self._shown.clear()
+
+    def _whole(self, wanted: tuple[Segment, ...], segment: Segment) -> bool:
+        if untried := [other for other in wanted if other not in self._tried]:
+            self._unreadable |= set(untried) - _readable(self._connection, untried)
+            self._tried |= set(untried)
+        return segment not in self._unreadable
+
+    def _show(self, table: Table, segments: list[Segment]) -> None:
+        parts = [] if self._stored is None else [_stored(table, set(self._stored.get(table.name, ())), segments)]
+        runs = Counter(segment.run_id for segment in segments)
+        if single := [segment for segment in segments if runs[segment.run_id] == 1]:
+            parts.append(_written(self._connection, table, single))
+        if several := [segment for segment in segments if runs[segment.run_id] > 1]:
+            parts.append(_last(table, _written(self._connection, table, several)))
+        columns = ", ".join(column.name for column in table.columns)
+        body = "\nUNION ALL\n".join(f"SELECT {columns} FROM ({part})" for part in parts or [_nothing(table)])
+        self._connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS\n{body}")
 
 
 def stored_columns(table: Table, stored: set[str]) -> str:
@@ -93,6 +114,20 @@ def _last(table: Table, rows: str) -> str:
         FROM rows GROUP BY {unit}) USING ({unit}, written_at, filename)"""
 
 
+def _readable(connection: duckdb.DuckDBPyConnection, segments: list[Segment]) -> set[Segment]:
+    """Those of `segments` that are whole Parquet files. The others are the ingester's to set aside."""
+    try:
+        files = [str(segment.path) for segment in segments]
+        connection.execute("SELECT count(*) FROM parquet_file_metadata(?)", [files]).fetchall()
+    except duckdb.Error:
+        half = len(segments) // 2
+        return _readable(connection, segments[:half]) | _readable(connection, segments[half:]) if half else set()
+    return set(segments)
+
+
 def _nothing(table: Table) -> str:
-    columns = ", ".join(f"CAST(NULL AS {column.type}) AS {column.name}" for column in table.columns)
-    return f"SELECT {columns} WHERE false"
+    return f"SELECT {_columns_of_nothing(table)} WHERE false"
+
+
+def _columns_of_nothing(table: Table) -> str:
+    return ", ".join(f"CAST(NULL AS {column.type}) AS {column.name}" for column in table.columns)

@@ -3,14 +3,14 @@ since, however long somebody holds the store.
 
 Names resolve in memory: the tables run, evaluation and measurement are copies there, kept up to date by what changed
 (store/mirror.py); the large tables are views over the attached store and over segments (store/large.py); the views of
-store/views are made on top. So a screen's queries touch no lock, and most of them no file.
+store/views are made on top. So the queries of most screens touch neither file nor lock.
 
     reader = Reader(store, runs)
     reader.refresh()          # milliseconds; the store is not held afterwards
     reader.connection         # run, evaluation, measurement and every view on them, at any time
 
-    with reader:              # the store attached, read-only, for as long as this lasts: large tables from the
-        reader.connection     # store itself. Outside, large tables are read from the run folders alone
+    with reader:              # the store is attached, read-only, for as long as this lasts, and the large tables
+        reader.connection     # (items, masks, neurons, arrays) can be asked for. Outside they raise an error
 
 The first refresh() makes only the views that the named queries read, the second one or `with` all (they take 0.2 s).
 Neither polars nor pyarrow is imported here. One thread uses one Reader.
@@ -25,12 +25,11 @@ from typing import Self
 
 import duckdb
 
-from store.attach import ALIAS, Held, attached, explain
-from store.database import columns_of
+from store.attach import Held, attached, explain
 from store.holder import Holder, lasting_holder
-from store.large import LARGE, readable, show
+from store.large import LargeTables
 from store.mirror import Mirror
-from store.schema import ROOM, journalled, tables
+from store.schema import ROOM, journalled
 from store.segments import Segment, SegmentWatch
 from store.view_files import view_files
 
@@ -63,16 +62,14 @@ class Reader:
         self._mirror = Mirror(self._connection)
         self._read_at: object = None
         self._holder: Holder | None = None
-        self._files: dict[str, tuple[bool, tuple[Segment, ...]]] = {}
-        self._whole: dict[Segment, bool] = {}
-        self._columns: dict[str, dict[str, str]] = {}
+        self._large = LargeTables(self._connection)
         self._pending: list[Segment] = []
         self._views: set[str] = set()
         self._all_views = False
         self._settled = False
         self._attachment = contextlib.ExitStack()
-        self._attached = False
-        self._shown = 0
+        self._inside = self._attached = False
+        self._revision = 0
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -87,20 +84,12 @@ class Reader:
         Waits at most 0.3 s for whoever has the store open. Raises StoreError for a store that cannot be used.
         """
         read_now = not self._attached and self._read_store()
-        if self._watch.look() or read_now or not self._settled:
-            self._mirror.without_store()
-            self._pending = [
-                segment
-                for segment in self._watch.segments
-                if segment.name not in self._mirror.stored and segment.table in journalled()
-            ]
-            self._mirror.take(self._pending)
-            for name in LARGE:
-                shown = self._pending if self._attached else self._watch.segments
-                self._show(name, [segment for segment in shown if segment.table == name])
-            self._make_views()
+        looked = self._watch.look()
+        if looked or read_now or not self._settled:
+            self._revision += looked
+            self._show()
         stale = self._holder is not None and self._read_at != _stamp(self._store)
-        return Freshness(self._holder, len(self._pending), stale, self._mirror.changes + self._shown)
+        return Freshness(self._holder, len(self._pending), stale, self._mirror.changes + self._revision)
 
     def close(self) -> None:
         """Give everything back."""
@@ -119,22 +108,25 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self._attachment.close()
-        self._attached, self._settled = False, False
+        self._inside = self._attached = self._settled = False
+        self._large.hide()
 
     def _attach(self) -> None:
-        if not self._store.exists():
-            return
         try:
-            self._attachment.enter_context(attached(self._connection, self._store, read_only=True, wait_s=_WAIT_S))
-            self._attached, self._holder = True, None
-            self._watch.look()
-            self._mirror.read(self._store, self._watch.segments)
-            self._read_at = _stamp(self._store)
-            self._columns = columns_of(self._connection, ALIAS)
+            if self._store.exists():
+                self._attachment.enter_context(
+                    attached(self._connection, self._store, read_only=True, wait_s=_WAIT_S)
+                )
+                self._attached, self._holder = True, None
+                self._watch.look()
+                self._mirror.read(self._store, self._watch.segments)
+                self._read_at = _stamp(self._store)
         except Held as held:
             self._holder = held.by
         except duckdb.Error as error:
             raise explain(error, self._store) from error
+        self._large.open(self._attached)
+        self._inside = True
 
     def _read_store(self) -> bool:
         """Bring the small tables up to the store where it changed. Whether that was done."""
@@ -155,17 +147,14 @@ class Reader:
         except duckdb.Error as error:
             raise explain(error, self._store) from error
 
-    def _show(self, name: str, segments: list[Segment]) -> None:
-        wanted = (self._attached, tuple(segments))
-        if self._files.get(name) == wanted:
-            return
-        unknown = [s for s in segments if s not in self._whole and s.name not in self._mirror.stored]
-        whole = readable(self._connection, unknown)
-        self._whole.update({segment: segment in whole for segment in unknown})
-        stored = set(self._columns.get(name, ())) if self._attached else None
-        show(self._connection, tables()[name], stored, [s for s in segments if self._whole.get(s, True)])
-        self._files[name] = wanted
-        self._shown += 1
+    def _show(self) -> None:
+        self._mirror.without_store()
+        segments, stored = self._watch.segments, self._mirror.stored
+        self._pending = [s for s in segments if s.name not in stored and s.table in journalled()]
+        self._mirror.take(self._pending)
+        if self._inside:
+            self._large.show(self._pending if self._attached else segments)
+        self._make_views()
 
     def _make_views(self) -> None:
         """Those that the named queries read at first, all the next time."""
