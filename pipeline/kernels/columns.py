@@ -6,13 +6,17 @@ tensor legend: rows x count (a block of columns), groups (of columns that share 
 """
 
 import ctypes
+import importlib
+import os
+from importlib.util import find_spec
+from types import ModuleType
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from pipeline.kernels import plain
-from pipeline.kernels.compiler import address, library
+from pipeline.kernels.compiler import SWITCH, address, library
 
 LONGEST, WIDEST = 1024, 64
 """As in columns.c."""
@@ -22,6 +26,8 @@ def solve_masked(
     block: Float[Tensor, "rows count"], corner: Float[Tensor, "count count"], mask: Bool[Tensor, "rows count"]
 ) -> Float[Tensor, "rows count"]:
     """Remove what the mask says; the block becomes the solved weights. Returns the errors divided by U_jj."""
+    if (triton := _triton(block)) is not None:
+        return triton.solve_masked(block, corner, mask)
     kernels = _kernels(block)
     if kernels is None:
         return plain.solve_masked(block, corner, mask)
@@ -44,6 +50,8 @@ def solve_grouped(
 
     ties_as_topk: equal scores are chosen from as torch.topk does, which no rule describes; else the left ones go.
     """
+    if not ties_as_topk and (triton := _triton(block)) is not None:
+        return triton.solve_grouped(block, corner, removed, size)
     kernels = _kernels(block)
     if kernels is None or size > WIDEST:
         return plain.solve_grouped(block, corner, removed, size)
@@ -69,6 +77,8 @@ def solve_quantised(
 ) -> Float[Tensor, "rows count"]:
     """Round each weight w to scale * (level - zero) with level = w / scale + zero rounded, from 0 to `top`; scale and
     zero are those of its row and of its column's group. Returns the errors divided by U_jj."""
+    if (triton := _triton(block)) is not None:
+        return triton.solve_quantised(block, corner, scale, zero, group, top)
     kernels = _kernels(block)
     if kernels is None:
         return plain.solve_quantised(block, corner, scale, zero, group, top)
@@ -76,6 +86,13 @@ def solve_quantised(
     grid = address(scale), address(zero), ctypes.c_long(scale.shape[1]), address(group), ctypes.c_float(top)
     kernels.solve_quantised(*_shared(block, corner, errors), *grid, _threads())
     return errors
+
+
+def _triton(block: Tensor) -> ModuleType | None:
+    """The loops for a GPU, where Triton is installed (it comes with torch for CUDA)."""
+    if block.device.type != "cuda" or find_spec("triton") is None or os.environ.get(SWITCH) == "torch":
+        return None
+    return importlib.import_module("pipeline.kernels.triton_columns")
 
 
 def _kernels(block: Tensor) -> ctypes.CDLL | None:

@@ -24,14 +24,18 @@ FLAGS = (("-march=native", "-fopenmp"), ("-march=native",), ("-fopenmp",), ())
 """Tried in turn: not every compiler knows both. torch's OpenMP library is loaded already and is the one used."""
 
 
+SWITCH = "CALIB_EXPLORER_KERNELS"
+"""Environment variable: "torch" keeps to torch's own operations."""
+
+
 @cache
 def library(name: str, contraction: str) -> ctypes.CDLL | None:
-    """NAME.c as a loaded library; None without a compiler, or where CALIB_EXPLORER_KERNELS=torch asks for none.
+    """NAME.c as a loaded library; None without a compiler, or where SWITCH asks for none.
 
     contraction: "off" rounds every multiplication and addition by itself, "fast" lets them fuse.
     """
     compiler = _compiler()
-    if compiler is None or os.environ.get("CALIB_EXPLORER_KERNELS") == "torch":
+    if compiler is None or os.environ.get(SWITCH) == "torch":
         return None
     source = Path(__file__).with_name(f"{name}.c")
     key = hashlib.sha256(
