@@ -29,7 +29,7 @@ def resident(modules: Iterable[nn.Module], device: torch.device) -> Iterator[Non
                     buffers.append((module, name, buffer.device))
         yield
     finally:
-        for parameter, home, version in moved:
+        for parameter, home, version in reversed(moved):
             if parameter._version != version:
                 home.copy_(parameter.data)
             parameter.data = home
