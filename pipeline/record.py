@@ -37,7 +37,8 @@ class Record:
         """A new attempt that keeps what an earlier one found out. Hold the run's lock."""
         attempt = next_attempt(folder)
         values = {**_previous(folder), **settings(run), "grid": grid, "attempt": attempt, "error": None}
-        values.setdefault("created_at", now())
+        queued = (folder.path / "spec.json").stat().st_mtime
+        values.setdefault("created_at", datetime.fromtimestamp(queued, UTC))
         return cls(Journal(folder, attempt), values)
 
     def write(self, status: str, news: Values) -> None:
