@@ -22,7 +22,7 @@ HALF_WAY = 1.5 * 2.0**23
 
 
 @triton.jit
-def _solve(  # type: ignore[no-untyped-def]  Triton knows no types
+def _solve(  # type: ignore[no-untyped-def]  # Triton knows no types
     w, stride, factor, errors, mask, scale, zero, group, n_groups, n_rows, count,
     removed, size: tl.constexpr, top, half_way, mode: tl.constexpr, rows: tl.constexpr, width: tl.constexpr,
 ):  # fmt: skip
