@@ -1,8 +1,8 @@
 """`calib-explorer show`: a matrix, a view of the store, or the list of what there is."""
 
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from app.terminal import ColourChoice, colours, width
 from store import queries
 from store.reader import Freshness, Reader
 from store.view import View
+from store.view_files import view_files
 
 
 def show(what: str, format: str, source: str | None, store: Path, color: ColourChoice) -> None:
@@ -32,6 +33,16 @@ def show(what: str, format: str, source: str | None, store: Path, color: ColourC
             print(listing(reader.connection, _not_latex(format, "the list")))
     else:
         print(_matrix(_view(what, source), format, store, color))
+
+
+def sql_behind(what: str, source: str | None, store: Path) -> str:
+    """The SQL of a matrix with its values filled in, or of a view; it runs in any DuckDB client."""
+    if what in relations():
+        return next((view.sql for view in view_files() if view.name == what), f"FROM {what};")
+    view = _view(what, source)
+    with closing(Reader(store, runs_folder(store))) as reader, _refusing():
+        reader.refresh()
+        return queries.matrix_sql(reader.connection, view)
 
 
 def _relation(name: str, format: str, source: str | None, store: Path) -> str:
@@ -56,12 +67,9 @@ def _view(text: str, source: str | None) -> View:
 def _matrix(view: View, format: str, store: Path, color: ColourChoice) -> str:
     """The matrix, with the runs under way in the cells that they will fill."""
     runs = runs_folder(store)
-    with closing(Reader(store, runs)) as reader:
+    with closing(Reader(store, runs)) as reader, _refusing():
         freshness = reader.refresh()
-        try:
-            matrix = queries.matrix(reader.connection, view)
-        except ValueError as error:
-            raise CommandError(f"{error}\n('calib-explorer show' lists all there is)") from None
+        matrix = queries.matrix(reader.connection, view)
     under_way = live.Folders(runs).look()
     matrix = replace(matrix, cells={**matrix.cells, **live.cells(matrix, under_way)})
     if format == "csv":
@@ -74,6 +82,15 @@ def _matrix(view: View, format: str, store: Path, color: ColourChoice) -> str:
     if matrix.columns:
         lines += [*matrix_text.grid(matrix, colours(color), width()), "", *matrix_text.legend(matrix)]
     return "\n".join([*lines, *_notes(store, freshness, under_way if view.source == "run" else ())])
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """A view that names something unknown is the asker's slip: store/ says what would be right."""
+    try:
+        yield
+    except ValueError as error:
+        raise CommandError(f"{error}\n('calib-explorer show' lists all there is)") from None
 
 
 def _facts(freshness: Freshness) -> dict[str, Any]:

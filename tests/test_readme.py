@@ -1,6 +1,8 @@
 """The README cannot fall behind: its SQL runs, its commands exist, its grid is valid, its links lead somewhere."""
 
 import re
+import shlex
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ import duckdb
 import pytest
 import typer.main
 
+from app.cli import main
 from app.commands import command
 from app.sql import ask
 from pipeline.spec import Grid
@@ -17,6 +20,10 @@ from store.reader import Reader
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8") if (ROOT / "README.md").exists() else ""
 EXAMPLES = (ROOT / "store" / "examples.sql").read_text(encoding="utf-8")
+
+
+LINES = [shlex.split(line, comments=True) for line in re.findall(r"^ {4}(calib-explorer\b.*)$", README, re.MULTILINE)]
+"""The command lines of indented blocks, in words."""
 
 
 def blocks(language: str) -> list[str]:
@@ -42,10 +49,18 @@ def test_sql_runs(query: str, papers_numbers: duckdb.DuckDBPyConnection) -> None
 
 
 def test_commands_exist() -> None:
-    named = set(
-        re.findall(r"\bcalib-explorer ([a-z][a-z-]*)\b", "\n".join(re.findall(r"`[^`]+`", README) + blocks(r"\w*")))
-    )
+    named = {line[1] for line in LINES if len(line) > 1 and not line[1].startswith("-")}
+    named |= set(re.findall(r"`calib-explorer ([a-z][a-z-]*)\b", README))
     assert named <= set(typer.main.get_command(command).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if {"show", "sql", "runs"}.intersection(line[1:2])])
+def test_commands_that_only_read_work_before_any_run(
+    line: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", line)
+    assert main() == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize("grid", blocks("toml"))

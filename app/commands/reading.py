@@ -20,6 +20,7 @@ def show(
     source: Annotated[
         Literal["run", "paper"] | None, typer.Option("--source", help="Measured here, or published in the paper.")
     ] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL behind it instead.")] = False,
     store: Store = Path("results.duckdb"),
     color: Color = "auto",
 ) -> None:
@@ -40,11 +41,15 @@ def show(
       calib-explorer show 'snr?model=Llama-3-8B-Instruct&method=sparsegpt' --source paper
       calib-explorer show 'acc?task=belebele&source=paper' --format csv > belebele.csv
       calib-explorer show paper_table6
+      calib-explorer show 'perplexity?source=paper' --sql
       calib-explorer show runs --format json | jq '.[].run_id'
     """
-    from app.show import show
+    from app.show import show, sql_behind
 
-    show(what, format, source, store, color)
+    if sql:
+        print(sql_behind(what, source, store))
+    else:
+        show(what, format, source, store, color)
 
 
 def sql(

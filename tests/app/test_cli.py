@@ -84,6 +84,12 @@ def test_the_paper_is_there_without_any_run(run: Run) -> None:
     assert r"\toprule" in run("show", "perplexity?source=paper", "--format", "latex").stdout
 
 
+def test_the_sql_behind_a_matrix_and_a_view_runs(run: Run) -> None:
+    behind = run("show", "perplexity?source=paper", "--sql").stdout
+    assert run("sql", stdin=behind).stdout.splitlines()[-1] == "(49 rows)"
+    assert "CREATE OR REPLACE VIEW metrics" in run("show", "metrics", "--sql").stdout
+
+
 def test_nothing_measured_yet_is_no_error(run: Run) -> None:
     done = run("show", "perplexity?method=wanda")
     assert done.returncode == 0, done.stderr
