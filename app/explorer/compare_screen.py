@@ -157,7 +157,7 @@ class CompareScreen(Screen[None]):
         self.desk.thread.ask("sql", questions.compare_sql(), self.post_message)
 
     def action_export(self) -> None:
-        name = f"compare {self.sides[0]} {self.sides[1]} {self.view.model} {slice_name(self.view)}"
+        name = f"{self.sides[0]} against {self.sides[1]} {self.view.model} {slice_name(self.view)}"
         self.draw(write(name, *compared.as_table(self.differences, *self.sides)))
 
     def action_help(self) -> None:

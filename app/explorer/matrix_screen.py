@@ -93,7 +93,8 @@ class MatrixScreen(Screen[None]):
         matrix_page.fill(self.panes, self.shown, self.known, notice)
 
     def on_matrix_read(self, event: answers.MatrixRead) -> None:
-        """New numbers."""
+        """New numbers. A notice stays while the view is the same."""
+        notice = event.note or (self.panes.notice if event.matrix.view == self.shown.view else "")
         self.asked = event.matrix.view
         self.shown = replace(
             self.shown,
@@ -104,7 +105,7 @@ class MatrixScreen(Screen[None]):
             winners=self.shown.winners if event.pairs == self.shown.pairs else (),
             cached_at=None,
         )
-        self.draw(event.note)
+        self.draw(notice)
         self.look_up()
         self._quiet.stop()
         self._quiet = self.set_timer(QUIET_S, self.look_around)

@@ -156,7 +156,7 @@ async def test_a_view_is_exported(made: Path) -> None:
         text, csv = sorted(Path("out").iterdir(), reverse=True)
         assert "15.7" in text.read_text()
         assert csv.read_text().startswith("calibration,ar,de,en,es,ru,sw,zh\n")
-        assert csv.name in here.text or "wrote out/" in here.text
+        assert f"wrote out/{text.name} and .csv" in here.text
 
 
 async def test_an_export_that_cannot_be_written_says_so(made: Path) -> None:
@@ -206,3 +206,12 @@ def test_the_footer_fits_and_always_has_help_and_quit(width: int) -> None:
     assert "? help" in text
     assert "q quit" in text
     assert "m paper" in text
+
+
+@pytest.mark.parametrize("keys", [[], ["j", "equals_sign"], ["4"], ["question_mark", "escape"]], ids=str)
+async def test_q_leaves_from_every_screen(made: Path, keys: list[str]) -> None:
+    async with opened(made, view=HALF) as here:
+        await here.press(*keys)
+        await here.pilot.press("q")
+        await here.until(lambda: not here.app.is_running)
+        assert here.app.return_value == ""

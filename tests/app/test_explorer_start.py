@@ -136,4 +136,4 @@ async def test_numbers_that_come_while_it_is_open_are_shown(store: Path) -> None
         explored.write(store.parent / "runs", late)
         await here.until(lambda: here.matrix.shown.matrix["zh", "zh"].value is not None)
         assert here.matrix.panes.place == ("zh", "ar")
-        await here.until(lambda: "ZH     36.0¹" in here.text)
+        await here.until(lambda: "▐36.0¹▌" in here.text)
