@@ -6,11 +6,12 @@ every block's inputs come from a run of the whole half-pruned model.
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from oracle import blocks, linears_of, lowest_in_groups, lowest_in_rows
+from oracle import Reached, blocks, linears_of, lowest_in_groups, lowest_in_rows, stop
 from torch import Tensor, nn
 
 
@@ -184,8 +185,10 @@ def input_sums(model: nn.Module, block: nn.Module, tokens: Tensor) -> dict[str, 
         return hook
 
     handles = [linear.register_forward_hook(hook_for(name)) for name, linear in linears_of(block)]
+    handles.append(block.register_forward_hook(stop))
     for sequence in tokens:
-        model(input_ids=sequence[None], use_cache=False)
+        with suppress(Reached):  # what follows the block does not matter to it
+            model(input_ids=sequence[None], use_cache=False)
     for handle in handles:
         handle.remove()
     return sums
