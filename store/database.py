@@ -25,17 +25,24 @@ def create(store: Path) -> None:
     Raises OSError or duckdb.Error; an existing file is replaced.
     """
     temporary = store.with_name(f".{store.name}.new")
-    for leftover in (temporary, Path(f"{temporary}.wal")):
-        leftover.unlink(missing_ok=True)
+    _remove(temporary)
     connection = duckdb.connect()
     try:
         attach_new(connection, temporary)
         bring_up(connection)
-        connection.execute(f"USE memory; DETACH {ALIAS}")
+        connection.execute(f"DETACH {ALIAS}")
+    except BaseException:
+        _remove(temporary)
+        raise
     finally:
         connection.close()
     temporary.replace(store)
     sync_folder(store.parent)
+
+
+def _remove(database: Path) -> None:
+    for path in (database, Path(f"{database}.wal")):
+        path.unlink(missing_ok=True)
 
 
 def attach_new(connection: duckdb.DuckDBPyConnection, path: Path, alias: str = ALIAS) -> None:

@@ -31,7 +31,8 @@ def frame(table: Table, rows: Rows, run_id: str, written_at: datetime) -> polars
 
     Columns without any value are left out: a file with fewer columns is opened faster.
 
-    Raises ValueError for no rows, an unknown column, a missing or NULL required one, or a value of another type.
+    Raises ValueError for no rows, an unknown column, a missing or NULL required one, a value of another type, or a
+    second row where there may be one.
     """
     if len(rows) == 0:
         raise ValueError(f"{table.name}: no rows; a segment holds at least one")
@@ -47,6 +48,8 @@ def frame(table: Table, rows: Rows, run_id: str, written_at: datetime) -> polars
     for column in columns.values():
         if column.required and result[column.name].null_count():
             raise ValueError(f"{table.name}.{column.name}: NULL in a row; it needs a value ({column.comment})")
+    if table.one_row and result.select(table.journal_unit).is_duplicated().any():
+        raise ValueError(f"{table.name}: two rows with the same {', '.join(table.journal_unit)}; one is enough")
     return result.select(column for column in result.columns if result[column].null_count() < len(result))
 
 

@@ -65,6 +65,8 @@ def ingest(store: Path, runs: Path, wait_s: float = 0.0) -> IngestReport:
         return IngestReport(held_by=held.by)
     except duckdb.Error as error:
         raise explain(error, store) from error
+    except OSError as error:
+        raise StoreError(f"{store}: {error.strerror or error}; the results are safe in the run folders") from error
 
 
 @contextlib.contextmanager

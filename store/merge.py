@@ -89,7 +89,10 @@ def _copy_runs(source: Path, runs: Path, known: set[str]) -> Iterator[Path]:
 
 def _copy_segments(journal: Path, folder: RunFolder, known: set[str]) -> Iterator[Path]:
     """Until nothing is missing: a run that is finished there meanwhile is compacted under our hands."""
-    while missing := list(_missing(journal, folder, known)):
+    for _ in range(100):
+        missing = list(_missing(journal, folder, known))
+        if not missing:
+            return
         for segment in missing:
             try:
                 data = segment.path.read_bytes()

@@ -47,6 +47,11 @@ class Table:
         return (run_id, *rest) if self.has_run else rest
 
     @property
+    def one_row(self) -> bool:
+        """Whether a unit is a single row."""
+        return bool(self.unit) and " PRIMARY KEY" in self.sql
+
+    @property
     def has_run(self) -> bool:
         """Whether the rows belong to one run."""
         return self.columns[0].name == "run_key"

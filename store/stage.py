@@ -60,7 +60,8 @@ def stage(connection: duckdb.DuckDBPyConnection, table: Table, segments: list[Se
 def empty_stage(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Make the staging table of `table`, without rows."""
     definitions = [f"{column.name} {column.type}{' NOT NULL' * column.required}" for column in table.columns]
-    columns = ", ".join([*definitions, "filename VARCHAR NOT NULL"])
+    single = [f"UNIQUE (filename, {', '.join(table.unit)})"] if table.one_row else []
+    columns = ", ".join([*definitions, "filename VARCHAR NOT NULL", *single])
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {staged_name(table)} ({columns})")
 
 

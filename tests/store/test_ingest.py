@@ -1,6 +1,7 @@
 """Segments into the store: exactly once, whatever the order, whoever holds the file, whatever is broken."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -116,40 +117,50 @@ def test_a_store_held_by_this_very_process_delays_too(place: Place) -> None:
     assert len(numbers(place.store)) == 4
 
 
-@pytest.mark.parametrize("damage", ["empty", "short", "noise", "text", "other table", "nothing required"])
+def rewrite(path: Path, change: Callable[[polars.DataFrame], polars.DataFrame]) -> None:
+    with path.open("rb") as file:
+        frame = change(polars.read_parquet(file))
+    with path.open("wb") as file:
+        frame.write_parquet(file)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "short": lambda path: path.write_bytes(path.read_bytes()[:-200]),
+    "noise": lambda path: path.write_bytes(b"\x17" * 999),
+    "text": lambda path: path.write_bytes(b"PAR1hiPAR1"),
+    "NULL": lambda path: rewrite(path, lambda rows: rows.with_columns(evaluation=polars.lit(None, polars.String))),
+    "no column": lambda path: rewrite(path, lambda rows: rows.drop("unit")),
+    "other type": lambda path: rewrite(path, lambda rows: rows.with_columns(value=polars.lit("much"))),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_broken_segment_is_set_aside_and_told(place: Place, damage: str) -> None:
     journal = place.run("a")
     broken = place.number(journal, "zh", 1.0)
-    whole = broken.read_bytes()
-    if damage == "other table":
-        broken.write_bytes(journal.write("run", [{"status": "done", "model": "m", "method": "x"}]).read_bytes())
-    elif damage == "nothing required":
-        frame = polars.read_parquet(broken).with_columns(evaluation=polars.lit(None, polars.String))
-        with broken.open("wb") as file:
-            frame.write_parquet(file)
-    else:
-        held_back = {"empty": b"", "short": whole[: len(whole) // 2], "noise": b"\x17" * 999, "text": b"PAR1hiPAR1"}
-        broken.write_bytes(held_back[damage])
-    report = ingest(place.store, place.runs)
-    assert len(report.quarantined) == (1 if damage != "other table" else 0) or report.waiting
-    if damage != "other table":
-        aside = broken.with_name(broken.name + ".corrupt")
-        assert aside.exists()
-        assert not broken.exists()
-        assert str(broken) in report.quarantined[0]
+    DAMAGES[damage](broken)
+    (told,) = ingest(place.store, place.runs).quarantined
+    assert str(broken) in told
+    assert broken.with_name(broken.name + ".corrupt").exists()
+    assert not broken.exists()
     assert numbers(place.store) == [("a", "de", 1.0), ("a", "en", 1.0)]
     place.number(journal, "zh", 5.0)
-    ingest(place.store, place.runs)
+    assert ingest(place.store, place.runs).quarantined == []
     assert numbers(place.store)[-1] == ("a", "zh", 5.0)
+
+
+def test_two_rows_where_there_may_be_one_are_set_aside(place: Place) -> None:
+    journal = place.run("a")
+    rewrite(next(journal.folder.journal.glob("*-run.parquet")), lambda rows: polars.concat([rows, rows]))
+    assert len(ingest(place.store, place.runs).quarantined) == 1
+    assert [row for row in rows(place.store)["run"] if row[2] == "run"] == []
 
 
 def test_segments_of_a_newer_program_wait_for_it(place: Place) -> None:
     journal = place.run("a")
     newer = place.number(journal, "zh", 1.0)
-    with newer.open("rb") as file:
-        frame = polars.read_parquet(file).with_columns(temperature=polars.lit(0.5))
-    with newer.open("wb") as file:
-        frame.write_parquet(file)
+    rewrite(newer, lambda rows: rows.with_columns(temperature=polars.lit(0.5)))
     stranger = newer.with_name(newer.name.replace("measurement", "weather"))
     stranger.write_bytes(newer.read_bytes())
     report = ingest(place.store, place.runs)
@@ -165,10 +176,7 @@ def test_segments_of_a_newer_program_wait_for_it(place: Place) -> None:
 def test_segments_of_an_older_program_get_defaults(place: Place) -> None:
     journal = place.run("a", "de")
     for path in journal.folder.journal.glob("*measurement*"):
-        with path.open("rb") as file:
-            frame = polars.read_parquet(file).drop("better")
-        with path.open("wb") as file:
-            frame.write_parquet(file)
+        rewrite(path, lambda rows: rows.drop("better"))
     assert ingest(place.store, place.runs).n_segments == 4
     ours = [row for row in rows(place.store)["measurement"] if row[1] == "perplexity-1"]
     assert {(row[5], row[13]) for row in ours} == {("", None)}

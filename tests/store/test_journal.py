@@ -71,6 +71,7 @@ def test_defaults_and_stamps_are_filled_in(folder: RunFolder) -> None:
         ("measurement", [{**ROW, "unit": None}], "measurement.unit: NULL"),
         ("measurement", [{**ROW, "value": "many"}], "measurement: "),
         ("measurement", polars.DataFrame({**ROW, "n": "many"}), "measurement: "),
+        ("evaluation", [{"evaluation": "e", "measure": "m"}] * 2, "two rows with the same evaluation"),
     ],
 )
 def test_rows_that_do_not_fit_are_refused(folder: RunFolder, table: str, rows: Any, message: str) -> None:
