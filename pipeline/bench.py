@@ -21,7 +21,7 @@ COPY_SHARE = 0.4
 class Bench:
     """At most one model, with a copy of the weights that pruning changes.
 
-    windows: held-out tokens of the model's tokenizer, by evaluation and language.
+    windows: held-out tokens of the model's tokenizer, by text and language.
     """
 
     loaded: Loaded | None = None
@@ -52,6 +52,16 @@ class Bench:
             if needed < COPY_SHARE * psutil.virtual_memory().available:
                 self._dense = {name: linear.weight.detach().clone() for name, linear in prunable.items()}
         self._touched = True
+
+    def dense(self) -> dict[str, Tensor]:
+        """The dense weights of all linears inside blocks, by their dotted paths. Where there was no room for a copy,
+        the model is loaded a second time. Raises ModelError."""
+        assert self.loaded is not None
+        assert self._of is not None
+        if self._touched and not self._dense:
+            again = models.load(*self._of).model
+            return {name: linear.weight.detach() for name, linear in _prunable(again).items()}
+        return self._dense or {name: linear.weight.detach() for name, linear in _prunable(self.loaded.model).items()}
 
     @torch.no_grad()
     def _restore(self) -> None:

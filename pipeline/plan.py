@@ -67,6 +67,8 @@ def outstanding(run: RunSpec, measures: tuple[MeasureSpec, ...], folder: RunFold
 
 
 def _without(measure: MeasureSpec, have: set[tuple[str, str]]) -> MeasureSpec | None:
-    """The measure with the languages that are not there yet, None where all are."""
+    """The measure with the languages that are not there yet, None where all are; a joint measure with all or none."""
     languages = tuple(language for language in measure.languages if (measure.evaluation, language) not in have)
+    if measure.joint and languages:
+        return measure
     return measure.model_copy(update={"languages": languages}) if languages else None

@@ -11,13 +11,14 @@ from pathlib import Path
 import platformdirs
 
 from pipeline.spec import Dense, MeasureSpec, RunSpec
+from pipeline.together import walks
 
 PRUNE_PASSES = {True: 2.4, False: 5.0}
 """Two passes of the calibration tokens through each block, running sums and sorting; Hessians and solving where the
 method updates the weights that it keeps."""
 
-MEASURE_PASSES = 1.3
-"""One pass and the head."""
+MEASURE_PASSES = {False: 1.3, True: 2.4}
+"""One pass and the head; with the dense model's pass where a measure compares."""
 
 START_S = 4.0
 """Importing torch and transformers."""
@@ -71,9 +72,13 @@ def stages(
         found.append(Stage("prune", PRUNE_PASSES[keeps] * machine.seconds(tokens, parameters)))
     elif not isinstance(run.method, Dense):
         found.append(Stage("apply" if masks_ready else "prune", 0.2 + parameters / 50e6))
-    for name in dict.fromkeys(measure.name for measure in missing):
-        tokens = sum(len(m.languages) * m.samples * m.length for m in missing if m.name == name)
-        found.append(Stage(name, MEASURE_PASSES * machine.seconds(tokens, parameters)))
+    for name, same in walks(missing).items():
+        seconds = 0.0
+        for together in same:
+            text = together[0]
+            passes = MEASURE_PASSES[any(m.compares for m in together) and not isinstance(run.method, Dense)]
+            seconds += passes * machine.seconds(len(text.languages) * text.samples * text.length, parameters)
+        found.append(Stage(name, seconds))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ tensor legend: sequences x length (tokens) of the whole text, batch x positions 
     features (of a hidden state), vocabulary
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -88,6 +89,19 @@ class BlockStream:
                 yield block
                 if self._n_done == index and index + 1 < len(self._modules):
                     _exhaust(self.advance())
+
+    @property
+    def n_features(self) -> int:
+        """Width of the hidden states."""
+        return self._hidden.shape[-1]
+
+    def twin(self) -> "BlockStream":
+        """Another walk over the same text, with hidden states of its own. Raises RuntimeError once this one began."""
+        if self._n_done:
+            raise RuntimeError(f"a twin is made before the walk begins, not after {self._n_done} blocks")
+        twin = copy.copy(self)
+        twin._hidden = torch.empty_like(self._hidden, pin_memory=self._hidden.is_pinned()).copy_(self._hidden)
+        return twin
 
     def run(self, block: nn.Module) -> Iterator[slice]:
         """Every sequence through the current block as far as its last linear, for whoever watches their inputs.

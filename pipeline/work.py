@@ -14,6 +14,7 @@ from pipeline.plan import Todo
 from pipeline.progress import Report
 from pipeline.record import Record
 from pipeline.spec import RunSpec
+from pipeline.together import walks
 from store.folders import RunFolder
 from store.segments import segments_in
 
@@ -47,10 +48,10 @@ def begin(todo: Todo, folder: RunFolder, record: Record, device: Device, threads
     yield Report("load", 1.0)
     work = Work(todo.run, folder, record, target, loaded)
     yield from pruned_model.make(work)
-    for measure in todo.missing:
-        same = [other for other in todo.missing if other.name == measure.name]
-        for report in measurements.take(work, measure):
-            yield replace(report, fraction=(same.index(measure) + report.fraction) / len(same))
+    for stage, same in walks(todo.missing).items():
+        for place, together in enumerate(same):
+            for report in measurements.take(work, stage, together):
+                yield replace(report, fraction=(place + report.fraction) / len(same))
 
 
 def noted(folder: RunFolder, table: str) -> list[dict[str, Any]]:

@@ -1,13 +1,24 @@
-"""Measures, one file each, found by file name. A measure is a module with `measure(...)`, a generator of Steps."""
+"""Measures, one file each, found by file name. A measure is a module with `observe(spec, windows, tokenizer)`, which
+gives an observer of the walk through the blocks (pipeline/walk.py) that all measures of one text share."""
 
 import importlib
 import math
 import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal, Protocol
 
+import polars
+from torch import Tensor, nn
+
+from pipeline.lockstep import LockStep
 from pipeline.spec.frozen import nearest
+from pipeline.stream import Logits
+
+OWN, DENSE = "own", "dense"
+"""The two variants of a walk: the run's model, and the dense one where a measure compares with it."""
 
 
 class NotANumber(ArithmeticError):
@@ -16,19 +27,27 @@ class NotANumber(ArithmeticError):
 
 @dataclass(frozen=True)
 class Measured:
-    """One number about one model, and over how many items (sequences, tokens, questions) it was taken."""
+    """One number about one model, and over how many items (sequences, tokens, questions, weights) it was taken.
+
+    language: "" for what concerns all languages. block: -1 for the whole model. Only an SNR may be infinite: that
+    of a model that pruning did not change.
+    """
 
     quantity: str
     unit: str
-    better: Literal["lower", "higher"]
+    better: Literal["lower", "higher", ""]
     language: str
     value: float
     n: int
+    block: int = -1
+    linear: str = ""
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
+        endless = self.value == math.inf and self.unit == "dB"
+        if not math.isfinite(self.value) and not endless:
+            where = self.language or "all languages"
             raise NotANumber(
-                f"{self.quantity} in {self.language} is {self.value}: the model's logits are broken "
+                f"{self.quantity} in {where} is {self.value}: the model's logits are broken "
                 "(weights that are not finite, or a dtype that overflows)"
             )
 
@@ -40,6 +59,37 @@ class Step:
     fraction: float
     detail: str
     measured: tuple[Measured, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rows of a table beside `measurement`, but for the evaluation that they belong to."""
+
+    table: str
+    rows: Sequence[Mapping[str, Any]] | polars.DataFrame
+
+
+class Observer(Protocol):
+    """What a measure does during a walk. `measured` is asked after it, and after `found`."""
+
+    def watch(self, walk: LockStep, index: int, block: nn.Module) -> AbstractContextManager[None]:
+        """Around the batches of block `index`: hooks come and go here; `walk.running` tells them the variant."""
+
+    def see(self, index: int, rows: slice, outputs: Mapping[str, Tensor]) -> None:
+        """A batch has come through a block: its outputs, batch x length x features, by variant."""
+
+    @property
+    def logits_of(self) -> str:
+        """The variant whose logits `predict` wants; "" where it wants none."""
+
+    def predict(self, part: Logits) -> None:
+        """Some of the logits of that variant."""
+
+    def found(self) -> Iterator[Found]:
+        """What goes into other tables."""
+
+    def measured(self) -> Iterator[Measured]:
+        """The numbers, each language's together."""
 
 
 def load(name: str) -> ModuleType:

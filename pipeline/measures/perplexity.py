@@ -15,16 +15,20 @@ tensor legend: sequences x length (tokens), batch x positions of a part of it, v
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float64, Int
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from pipeline.measures import Measured, Step
-from pipeline.stream import BlockStream
+from pipeline.lockstep import LockStep
+from pipeline.measures import OWN, Found, Measured, Step
+from pipeline.spec import Heldout
+from pipeline.stream import BlockStream, Logits
+from pipeline.windows import Windows
 
 
 @runtime_checkable
@@ -60,6 +64,36 @@ def measure(
         yield Step(1 - tail * (1 - done), "likelihoods")
     for language, own in zip(windows, nats.split([len(texts) for texts in windows.values()]), strict=True):
         yield Step(1.0, language, _measured(language, own, windows[language], tokenizer))
+
+
+class Likelihoods:
+    """The same, from the logits of a walk that other measures share (an Observer)."""
+
+    def __init__(self, windows: Windows, tokenizer: Decoder, variant: str = OWN) -> None:
+        self.windows, self.tokenizer, self.logits_of = windows, tokenizer, variant
+        self._nats = torch.zeros(len(windows.tokens), dtype=torch.float64)
+
+    def watch(self, walk: LockStep, index: int, block: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()
+
+    def see(self, index: int, rows: slice, outputs: Mapping[str, Tensor]) -> None:
+        pass
+
+    def predict(self, part: Logits) -> None:
+        targets = _targets(self.windows.tokens, part.rows, part.positions)
+        self._nats[part.rows] += _nats(part.values, targets).cpu()
+
+    def found(self) -> Iterator[Found]:
+        return iter(())
+
+    def measured(self) -> Iterator[Measured]:
+        for language, own in self.windows.by_language.items():
+            yield from _measured(language, self._nats[self.windows.rows(language)], own, self.tokenizer)
+
+
+def observe(spec: Heldout, windows: Windows, tokenizer: Decoder) -> Likelihoods:  # noqa: ARG001
+    """Perplexity and bits per byte of the run's model."""
+    return Likelihoods(windows, tokenizer)
 
 
 def decoded_bytes(tokenizer: Decoder, windows: Int[Tensor, "sequences length"]) -> int:

@@ -3,7 +3,16 @@
 from pipeline.spec.calibration import CalibrationSpec
 from pipeline.spec.complaints import GridError
 from pipeline.spec.grid import Grid
-from pipeline.spec.measures import MeasureSpec, Perplexity
+from pipeline.spec.measures import (
+    LAPE,
+    LSAR,
+    Activations,
+    Fidelity,
+    Heldout,
+    MeasureSpec,
+    Perplexity,
+    Weights,
+)
 from pipeline.spec.methods import (
     GPTQ,
     READS_NO_TEXT,
@@ -19,13 +28,18 @@ from pipeline.spec.run import Arithmetic, RunSpec
 
 __all__ = [
     "GPTQ",
+    "LAPE",
+    "LSAR",
     "READS_NO_TEXT",
     "RIA",
+    "Activations",
     "Arithmetic",
     "CalibrationSpec",
     "Dense",
+    "Fidelity",
     "Grid",
     "GridError",
+    "Heldout",
     "Magnitude",
     "MeasureSpec",
     "MethodSpec",
@@ -34,4 +48,5 @@ __all__ = [
     "SparseGPT",
     "Wanda",
     "WandaUpdate",
+    "Weights",
 ]

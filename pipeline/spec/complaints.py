@@ -53,22 +53,27 @@ def _say(detail: ErrorDetails, keys: list[int | str], data: dict[str, Any]) -> s
     if kind == "missing":
         return "missing"
     if kind == "union_tag_invalid":
-        return f"no method '{context['tag']}'; {nearest(str(context['tag']), _method_names(context))}"
+        return f"no {_noun(keys)} '{context['tag']}'; {nearest(str(context['tag']), _names(context))}"
     if kind == "union_tag_not_found":
-        return 'a method needs a name, as { name = "wanda" }'
+        example = "perplexity" if _noun(keys) == "measure" else "wanda"
+        return f'a {_noun(keys)} needs a name, as {{ name = "{example}" }}'
     if kind == "value_error":
         return str(context["error"])
     shown = repr(detail["input"])
     return f"{detail['msg'].lower()}, found {shown if len(shown) < 60 else shown[:57] + '...'}"
 
 
-def _method_names(context: dict[str, Any]) -> list[str]:
+def _noun(keys: list[int | str]) -> str:
+    return "measure" if keys[0] == "measure" else "method"
+
+
+def _names(context: dict[str, Any]) -> list[str]:
     return [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
 
 
 def _valid_keys(keys: list[int | str], data: dict[str, Any]) -> list[str]:
     """The keys that the table at `keys` may have."""
-    from pipeline.spec import grid, measures, methods
+    from pipeline.spec import grid, measures, methods, tasks
 
     table: Any = data
     for key in keys:
@@ -78,7 +83,9 @@ def _valid_keys(keys: list[int | str], data: dict[str, Any]) -> list[str]:
         ("axes",): grid.Axes,
         ("calibration",): grid.CalibrationText,
     }
+    if len(keys) == 2 and keys[0] == "task":
+        return [name for name in tasks.Task.model_fields if name != "data"]
     if len(keys) > 1 and keys[-2] == "override":
         return list(methods.Override.model_fields)
-    named = methods.METHODS | {"perplexity": measures.Perplexity}
+    named: dict[str, type[BaseModel]] = {**methods.METHODS, **measures.MEASURES}
     return list((tables.get(tuple(keys)) or named[table["name"]]).model_fields)

@@ -12,7 +12,7 @@ from jaxtyping import Int64
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from pipeline.spec import CalibrationSpec, Perplexity
+from pipeline.spec import CalibrationSpec, Heldout
 from pipeline.text.cache import Entry, fingerprint
 from pipeline.text.document import Document, TextError
 from pipeline.text.sampler import Drawn, Request, draw
@@ -63,7 +63,7 @@ def calibration_tokens(spec: CalibrationSpec, seed: int, tokenizer: PreTrainedTo
     return _tokens(parts, languages, tokenizer)
 
 
-def heldout_tokens(measure: Perplexity, language: str, tokenizer: PreTrainedTokenizerBase) -> Tokens:
+def heldout_tokens(measure: Heldout, language: str, tokenizer: PreTrainedTokenizerBase) -> Tokens:
     """The held-out text of one language that a measure reads: the same for every run. Raises TextError."""
     if measure.source.startswith("tokens:"):
         part = _from_file(measure, language, 0, measure.samples, tokenizer)
@@ -102,7 +102,7 @@ def _drawn(request: Request, tokenizer: PreTrainedTokenizerBase) -> Drawn:
 
 
 def _from_file(
-    asked: CalibrationSpec | Perplexity, language: str, first: int, samples: int, tokenizer: PreTrainedTokenizerBase
+    asked: CalibrationSpec | Heldout, language: str, first: int, samples: int, tokenizer: PreTrainedTokenizerBase
 ) -> Drawn:
     if asked.bos:
         raise TextError(f"{asked.source} is used token by token as it is; leave bos out")

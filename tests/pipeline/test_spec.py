@@ -62,7 +62,7 @@ def test_what_equals_the_default_leaves_the_id_alone() -> None:
         (
             "ar+de+en+es+ru+sw+zh",
             128,
-            dict(zip("ar de en es ru sw zh".split(), [19, 19, 18, 18, 18, 18, 18], strict=True)),
+            dict(zip(["ar", "de", "en", "es", "ru", "sw", "zh"], [19, 19, 18, 18, 18, 18, 18], strict=True)),
         ),
     ],
 )
@@ -92,7 +92,7 @@ def test_remainders_go_to_the_first_languages_listed(languages: str, samples: in
         ),
         ('["de", "en+de"]', '["de+de"]', "axes.calibration[0]: 'de+de' names 'de' twice"),
         ('["ar", "de"]', '["ar", "ar"]', "measure[0].languages: 'ar' is listed twice"),
-        ('"perplexity"', '"perplexty"', "measure[0].name"),
+        ('"perplexity"', '"perplexty"', "measure[0]: no measure 'perplexty'; did you mean 'perplexity'?"),
         ('source = "demo"', 'source = "demos"', "calibration.source: 'demos' is neither a corpus nor a directory"),
         (
             "length = 256\n[[",
