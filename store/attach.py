@@ -113,7 +113,9 @@ def _who(error: duckdb.Error, store: Path, read_only: bool) -> Holder:
 
 def _check_length(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
     """A file cut short opens without complaint as long as its first blocks are there. (Free blocks at the end of a
-    whole file may be missing, so total_blocks says nothing.)"""
+    whole file may be missing, so total_blocks says nothing; nor does anything while rows are in a log.)"""
+    if Path(f"{store}.wal").exists():
+        return
     query = "SELECT block_size * used_blocks FROM pragma_database_size() WHERE database_name = ?"
     size = connection.execute(query, [ALIAS]).fetchall()
     if size and store.stat().st_size < size[0][0]:

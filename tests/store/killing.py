@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from json import dumps, loads
@@ -80,6 +81,8 @@ def forked(work: Callable[..., None], *arguments: Any) -> tuple[int, IO[str]]:
             work(*arguments)
             sys.stdout.flush()
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
     os.close(writing)
