@@ -10,13 +10,13 @@ tensor legend: rows x columns (of a weight: outputs x inputs), ahead, count (col
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pipeline.kernels import columns
 from pipeline.methods import CannotPrune, Pruned
-from pipeline.selection import nth_smallest
 from pipeline.solver.hessian import Hessian
 from pipeline.solver.sweep import sweep
 from pipeline.spec import SparseGPT
@@ -53,7 +53,14 @@ class _Choice:
             mask, errors = columns.solve_grouped(block, corner, *self.spec.group, ties_as_topk=self.ties_as_topk)
         else:
             costs = block**2 / corner.diagonal().reshape(1, -1) ** 2
-            mask = costs <= nth_smallest(costs, int(costs.numel() * self.spec.sparsity))
+            mask = costs <= _threshold(costs, int(costs.numel() * self.spec.sparsity))
             errors = columns.solve_masked(block, corner, mask)
         self.masks.append(mask)
         return errors
+
+
+def _threshold(costs: Float[Tensor, "rows count"], index: int) -> Float[Tensor, ""]:
+    """The cost at `index` of all in ascending order. On a GPU it stays there: nobody waits for it."""
+    if costs.device.type != "cpu":
+        return costs.flatten().sort().values[index]
+    return torch.from_numpy(np.partition(costs.flatten().numpy(), index)[index : index + 1])[0]

@@ -38,10 +38,9 @@ def factorise(
     Raises CannotPrune where that is not positive definite: never another matrix in its place.
     """
     diagonal = hessian.diagonal()
-    if not bool(diagonal.isfinite().all()):
-        raise CannotPrune("its inputs hold NaN or infinity; was the model broken before, or did its dtype overflow?")
+    finite = diagonal.isfinite().all()
     dead = diagonal == 0
-    diagonal[dead] = 1
+    diagonal.masked_fill_(dead, 1)
     order = None
     if ordered:
         order = torch.argsort(diagonal, descending=True)
@@ -50,24 +49,66 @@ def factorise(
         hessian = hessian[order][:, order]
     damping = percdamp * torch.diag(hessian).mean()  # of a copy: a mean over the view rounds otherwise
     hessian.diagonal().add_(damping)
-    what = f"percdamp = {percdamp:g} ({float(damping):.3g} on the diagonal)"
+    trial = _Trial(finite, percdamp, damping, len(hessian))
     if arithmetic == "exact":
-        return Factor(_inverse_factor(hessian, what), True, dead, order)
-    return Factor(_cholesky(hessian.flip(0, 1), what).flip(0, 1), False, dead, order)
+        return Factor(_inverse_factor(hessian, trial), True, dead, order)
+    return Factor(_root(hessian, trial), False, dead, order)
 
 
-def _inverse_factor(hessian: Float[Tensor, "columns columns"], what: str) -> Float[Tensor, "columns columns"]:
-    """The references' three steps."""
-    hessian = _cholesky(hessian, what)
-    hessian = torch.cholesky_inverse(hessian)
-    return _cholesky(hessian, what, upper=True)
+@dataclass(frozen=True)
+class _Trial:
+    """What is tried. Values stay where they are computed until a factorisation is checked."""
 
+    finite: Bool[Tensor, ""]
+    percdamp: float
+    damping: Float[Tensor, ""]
+    n_columns: int
 
-def _cholesky(matrix: Tensor, what: str, *, upper: bool = False) -> Tensor:
-    factor, minor = torch.linalg.cholesky_ex(matrix, upper=upper)
-    if minor:
+    def check(self, minor: Int[Tensor, ""]) -> None:
+        """Raise CannotPrune unless the factorisation came through all minors."""
+        if bool(self.finite & (minor == 0)):
+            return
+        if not bool(self.finite):
+            raise CannotPrune(
+                "its inputs hold NaN or infinity; was the model broken before, or did its dtype overflow?"
+            )
         raise CannotPrune(
-            f"the Hessian of its inputs is not positive definite with {what}: minor {int(minor)} of {len(matrix)}; "
+            f"the Hessian of its inputs is not positive definite with percdamp = {self.percdamp:g} "
+            f"({float(self.damping):.3g} on the diagonal): minor {int(minor)} of {self.n_columns}; "
             "raise percdamp (0.05, 0.1), or calibrate on more tokens or other text"
         )
-    return factor
+
+
+def _inverse_factor(hessian: Float[Tensor, "columns columns"], trial: _Trial) -> Float[Tensor, "columns columns"]:
+    """U by the references' three steps."""
+    hessian, minor = torch.linalg.cholesky_ex(hessian)
+    trial.check(minor)
+    hessian = torch.cholesky_inverse(hessian)
+    hessian, minor = torch.linalg.cholesky_ex(hessian, upper=True)
+    trial.check(minor)
+    return hessian
+
+
+def _root(hessian: Float[Tensor, "columns columns"], trial: _Trial) -> Float[Tensor, "columns columns"]:
+    """R, in the memory of the Hessian, of which the upper triangle is read."""
+    _reverse(hessian)
+    turned = hessian.mT  # column-major, as LAPACK works in place
+    minor = torch.empty((), dtype=torch.int32, device=hessian.device)
+    torch.linalg.cholesky_ex(turned, upper=True, out=(turned, minor))
+    trial.check(minor)
+    _reverse(hessian)
+    return hessian
+
+
+def _reverse(matrix: Float[Tensor, "columns columns"], step: int = 256) -> None:
+    """Rows and columns in reverse order, in place."""
+    n = len(matrix)
+    for start in range(0, n // 2, step):
+        stop = min(start + step, n // 2)
+        above, below = matrix[start:stop], matrix[n - stop : n - start]
+        kept = above.flip(0, 1)
+        above.copy_(below.flip(0, 1))
+        below.copy_(kept)
+    if n % 2:
+        middle = matrix[n // 2]
+        middle.copy_(middle.flip(0))

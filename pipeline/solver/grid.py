@@ -16,7 +16,8 @@ def fit_grid(
 ) -> tuple[Float[Tensor, " rows"], Float[Tensor, " rows"]]:
     """Scale and zero point of each row. The grid always holds 0; a row of zeros has one from -1 to 1.
 
-    symmetric: as wide to both sides, its zero point in the middle; a row without negative weights wastes half of it.
+    symmetric: as wide to both sides, its zero point in the middle. As in their code, a row without negative weights
+        gets a grid half as wide, and its largest weights are clipped.
     """
     top = 2**bits - 1
     low = weight.amin(dim=1).clamp(max=0)
