@@ -15,6 +15,11 @@ from pipeline.spec.measures import MeasureSpec
 from pipeline.spec.methods import READS_NO_TEXT, MethodSpec
 from pipeline.spec.run import DEMO_MODELS, Arithmetic, DType, RunSpec
 from pipeline.spec.sources import absolute, check_languages, check_source, is_undivided
+from pipeline.spec.task_check import check_task
+from pipeline.spec.tasks import Task, hashed, resolved
+
+Wanted = MeasureSpec | Task
+"""What a grid measures of each run."""
 
 
 class Axes(Frozen):
@@ -45,6 +50,7 @@ class Grid(Frozen):
     dtype: DType = "auto"
     arithmetic: Arithmetic = "fast"
     measure: tuple[MeasureSpec, ...] = ()
+    task: tuple[Task, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> "Grid":
@@ -65,7 +71,8 @@ class Grid(Frozen):
         except ValidationError as error:
             raise GridError(complain(error, data, path)) from None
         grid._check(path)
-        return grid._kept_apart()
+        tasks = tuple(hashed(task) for task in grid.task)
+        return grid._kept_apart().model_copy(update={"task": tasks})
 
     def runs(self) -> Iterator[RunSpec]:
         """Every run of the grid, dense first in each model, none twice."""
@@ -74,6 +81,11 @@ class Grid(Frozen):
             if run.run_id not in seen:
                 seen.add(run.run_id)
                 yield run
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """Measures and tasks."""
+        return (*self.measure, *self.task)
 
     @property
     def grid_id(self) -> str:
@@ -124,9 +136,14 @@ class Grid(Frozen):
                 except ValueError as error:
                     raise GridError(f"{where}: {error}") from None
                 check_languages(names, self.calibration.source, "calibration", where)
+        self._check_tasks(path)
         for index, measure in enumerate(self.measure):
             check_source(measure.source, f"{path}: measure[{index}].source")
             check_languages(list(measure.languages), measure.source, "heldout", f"{path}: measure[{index}].languages")
+
+    def _check_tasks(self, path: Path) -> None:
+        for index, task in enumerate(self.task):
+            check_task(task, f"{path}: task[{index}]")
 
     def _kept_apart(self) -> "Grid":
         """Where one directory without folders for the two splits serves calibration and measures alike, its documents
@@ -155,6 +172,8 @@ def _resolve(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         data["calibration"] = _source(calibration, folder)
     if isinstance(measures := data.get("measure"), list):
         data["measure"] = [_measure(measure, folder) for measure in measures]
+    if isinstance(tasks := data.get("task"), list):
+        data["task"] = [resolved(task, folder) if isinstance(task, dict) else task for task in tasks]
     return data
 
 

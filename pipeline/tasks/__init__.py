@@ -1,0 +1,1 @@
+"""Downstream tasks: where their items come from, how they are answered and scored."""
