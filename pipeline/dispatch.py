@@ -109,14 +109,14 @@ class Dispatch:
         self._queue.remove(job)
         run = job.todo.run
         if job.waiting_for:  # somebody else may have done it meanwhile
-            todo = outstanding(run, self.grid.measure, RunFolder.at(self.runs, run.run_id))
+            todo = outstanding(run, self.grid.wanted, RunFolder.at(self.runs, run.run_id))
             if todo is None:
                 self._finish(job)
                 return
             job = _Job(todo, self._course(todo, model_ready=False))
         self._active[run.run_id] = job
         paced = tuple(Stage(stage.name, job.course.seconds(stage)) for stage in job.course.stages)
-        args = {**self.arguments, "run": run, "measures": self.grid.measure, "stages": paced}
+        args = {**self.arguments, "run": run, "wanted": self.grid.wanted, "stages": paced}
         self.engine.submit(Unit(run.run_id, "pipeline.execute:execute", args, job.todo.affinity))
 
     def _take(self, event: Event) -> list[str]:
@@ -185,7 +185,14 @@ class Dispatch:
         return [f"failed: {run.run_id}: {reason}"] if new else []
 
     def _course(self, todo: Todo, *, model_ready: bool) -> Course:
-        expected = stages(todo.run, todo.missing, self.machine, masks_ready=todo.masks_ready, model_ready=model_ready)
+        expected = stages(
+            todo.run,
+            todo.missing,
+            self.machine,
+            masks_ready=todo.masks_ready,
+            model_ready=model_ready,
+            tasks=todo.tasks,
+        )
         return Course(expected, self.pace)
 
     def _standstill(self) -> str:

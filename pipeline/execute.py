@@ -15,7 +15,8 @@ from pipeline.engine import Stopped
 from pipeline.plan import Todo, outstanding
 from pipeline.progress import Course, Pace, Report
 from pipeline.record import Record, circumstances, now
-from pipeline.spec import MeasureSpec, RunSpec
+from pipeline.spec import RunSpec
+from pipeline.spec.grid import Wanted
 from pipeline.stages import Stage
 from pipeline.worker import failure
 from store.errors import JournalFull
@@ -26,7 +27,7 @@ STATE_EVERY_S = 0.5
 
 def execute(
     run: RunSpec,
-    measures: tuple[MeasureSpec, ...],
+    wanted: tuple[Wanted, ...],
     stages: tuple[Stage, ...],
     runs: Path,
     grid: str,
@@ -43,7 +44,7 @@ def execute(
         yield Report("load", detail="waiting for the device, which another grid uses", waiting=True)
     with claim as device, folder.lock():
         bind(device)
-        todo = outstanding(run, measures, folder)
+        todo = outstanding(run, wanted, folder)
         if todo is not None:
             attempt = Attempt(folder, todo, grid, Course(stages, Pace()))
             yield from attempt.reports(device, threads, command)

@@ -18,6 +18,7 @@ import psutil
 from pipeline.spec import Grid, GridError, RunSpec
 from pipeline.spec.grid import Axes, CalibrationText
 from pipeline.spec.measures import MeasureSpec
+from pipeline.spec.tasks import Task
 from store.folders import GRIDS, GridFolder, RunFolder
 
 CANCEL = "cancel"
@@ -83,6 +84,7 @@ def one_run_grid(runs: Path, run_id: str, languages: str | None = None, seed: in
         dtype=spec.dtype,
         arithmetic=spec.arithmetic,
         measure=measures_of(runs, run_id),
+        task=tasks_of(runs, run_id),
     )
     return Grid.parse(grid.model_dump(mode="json"), runs / GRIDS / "one-run")
 
@@ -108,6 +110,20 @@ def measures_of(runs: Path, run_id: str) -> tuple[MeasureSpec, ...]:
                 known = found.get(measure.evaluation, measure)
                 languages = tuple(dict.fromkeys((*known.languages, *measure.languages)))
                 found[measure.evaluation] = measure.model_copy(update={"languages": languages})
+    return tuple(found.values())
+
+
+def tasks_of(runs: Path, run_id: str) -> tuple[Task, ...]:
+    """The tasks of every grid under `runs` that has this run; equal ones once, with the languages of all."""
+    found: dict[str, Task] = {}
+    for path in sorted((runs / GRIDS).glob("*/grid.json")):
+        with suppress(GridError):
+            grid = load(path)
+            if run_id in {run.run_id for run in grid.runs()}:
+                for task in grid.task:
+                    known = found.get(task.evaluation, task)
+                    languages = tuple(dict.fromkeys((*known.languages, *task.languages)))
+                    found[task.evaluation] = known.model_copy(update={"languages": languages})
     return tuple(found.values())
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.spec import Dense, Grid, MeasureSpec, RunSpec
+from pipeline.spec.grid import Wanted
+from pipeline.spec.tasks import Task
 from store.folders import RunFolder
 from store.journal import units
 
@@ -15,6 +17,7 @@ class Todo:
     run: RunSpec
     missing: tuple[MeasureSpec, ...]
     masks_ready: bool
+    tasks: tuple[Task, ...] = ()
 
     @property
     def affinity(self) -> str:
@@ -41,10 +44,10 @@ def plan(grid: Grid, runs: Path, *, retry_failed: bool) -> Plan:
     for run in grid.runs():
         folder = RunFolder.at(runs, run.run_id)
         state = folder.state()
-        open_work = outstanding(run, grid.measure, folder)
-        present += sum(len(m.languages) for m in grid.measure)
+        open_work = outstanding(run, grid.wanted, folder)
+        present += n_measurements(grid.wanted)
         if open_work is not None:
-            present -= sum(len(m.languages) for m in open_work.missing)
+            present -= n_measurements((*open_work.missing, *open_work.tasks))
         if open_work is None:
             done.append(run)
         elif state.status == "failed" and not retry_failed:
@@ -54,16 +57,24 @@ def plan(grid: Grid, runs: Path, *, retry_failed: bool) -> Plan:
     return Plan(tuple(todo), tuple(done), failed, present)
 
 
-def outstanding(run: RunSpec, measures: tuple[MeasureSpec, ...], folder: RunFolder) -> Todo | None:
+def n_measurements(wanted: tuple[Wanted, ...]) -> int:
+    """How many numbers, counting a measure or task in a language as one."""
+    return sum(len(each.places) if isinstance(each, Task) else len(each.languages) for each in wanted)
+
+
+def outstanding(run: RunSpec, wanted: tuple[Wanted, ...], folder: RunFolder) -> Todo | None:
     """What is missing of a run, None where nothing is."""
-    have = {(evaluation, language) for evaluation, _, _, language in units(folder)}
+    there = units(folder)
+    have = {(evaluation, language) for evaluation, _, _, language in there}
+    measures = [each for each in wanted if not isinstance(each, Task)]
     names = [measure.name for measure in measures]  # those of one name together, as the stages are
     ordered = sorted(measures, key=lambda measure: names.index(measure.name))
-    missing = tuple(wanted for measure in ordered if (wanted := _without(measure, have)) is not None)
-    if not missing and folder.state().status == "done":
+    missing = tuple(open_part for measure in ordered if (open_part := _without(measure, have)) is not None)
+    tasks = tuple(open_task for each in wanted if isinstance(each, Task) and (open_task := each.without(there)))
+    if not missing and not tasks and folder.state().status == "done":
         return None
     masks_ready = not isinstance(run.method, Dense) and run.method.keeps_weights and folder.masks.exists()
-    return Todo(run, missing, masks_ready)
+    return Todo(run, missing, masks_ready, tasks)
 
 
 def _without(measure: MeasureSpec, have: set[tuple[str, str]]) -> MeasureSpec | None:

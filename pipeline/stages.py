@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from pipeline.spec import Dense, MeasureSpec, RunSpec
+from pipeline.spec.tasks import Task
 from pipeline.together import walks
 
 PRUNE_PASSES = {True: 2.4, False: 5.0}
@@ -19,6 +20,9 @@ method updates the weights that it keeps."""
 
 MEASURE_PASSES = {False: 1.3, True: 2.4}
 """One pass and the head; with the dense model's pass where a measure compares."""
+
+TASK_PASSES, TASK_S = 1.5, 2.0
+"""Of a task's items: their prompts and choices once, with padding; and reading them."""
 
 START_S = 4.0
 """Importing torch and transformers."""
@@ -56,9 +60,15 @@ class Machine:
 
 
 def stages(
-    run: RunSpec, missing: tuple[MeasureSpec, ...], machine: Machine, *, masks_ready: bool, model_ready: bool
+    run: RunSpec,
+    missing: tuple[MeasureSpec, ...],
+    machine: Machine,
+    *,
+    masks_ready: bool,
+    model_ready: bool,
+    tasks: tuple[Task, ...] = (),
 ) -> tuple[Stage, ...]:
-    """The stages of a run of which `missing` is still to be measured.
+    """The stages of a run of which `missing` and `tasks` are still to be measured.
 
     masks_ready: they can be applied instead of pruning. model_ready: a worker has the model already.
     """
@@ -79,6 +89,9 @@ def stages(
             passes = MEASURE_PASSES[any(m.compares for m in together) and not isinstance(run.method, Dense)]
             seconds += passes * machine.seconds(len(text.languages) * text.samples * text.length, parameters)
         found.append(Stage(name, seconds))
+    for name in dict.fromkeys(task.name for task in tasks):
+        n_tokens = sum(len(task.places) * task.samples * task.length for task in tasks if task.name == name)
+        found.append(Stage(name, TASK_S + TASK_PASSES * machine.seconds(n_tokens, parameters)))
     return tuple(found)
 
 

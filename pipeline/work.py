@@ -14,6 +14,7 @@ from pipeline.plan import Todo
 from pipeline.progress import Report
 from pipeline.record import Record
 from pipeline.spec import RunSpec
+from pipeline.spec.tasks import Task
 from pipeline.together import walks
 from store.folders import RunFolder
 from store.segments import segments_in
@@ -38,7 +39,7 @@ def begin(todo: Todo, folder: RunFolder, record: Record, device: Device, threads
     """Do the run. Raises what went wrong in words; DeviceError where torch can't use the device."""
     from pipeline import measurements, pruned_model
 
-    if not todo.missing and pruned_model.is_there(todo.run, folder):
+    if not todo.missing and not todo.tasks and pruned_model.is_there(todo.run, folder):
         return  # killed after the last measurement: only the record is missing
     torch.set_num_threads(threads)
     target = _target(device)
@@ -52,6 +53,18 @@ def begin(todo: Todo, folder: RunFolder, record: Record, device: Device, threads
         for place, together in enumerate(same):
             for report in measurements.take(work, stage, together):
                 yield replace(report, fraction=(place + report.fraction) / len(same))
+    yield from _tasks(work, todo.tasks)
+
+
+def _tasks(work: Work, tasks: tuple[Task, ...]) -> Iterator[Report]:
+    if not tasks:
+        return
+    from pipeline.tasks import taking  # lm-eval takes a second to load
+
+    for task in tasks:
+        same = [other for other in tasks if other.name == task.name]
+        for report in taking.take(work, task):
+            yield replace(report, fraction=(same.index(task) + report.fraction) / len(same))
 
 
 def noted(folder: RunFolder, table: str) -> list[dict[str, Any]]:

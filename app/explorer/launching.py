@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from app.explorer.store_thread import Question
-from store.folders import GridFolder
 from store.matrix import Matrix, Place, target
 
 if TYPE_CHECKING:
@@ -121,6 +120,7 @@ def start(store: Path, runs: Path, wished: Wish, launches: Launches) -> Question
 
     def question(_: Reader) -> Message:
         from pipeline.launch import launch
+        from store.folders import GridFolder
 
         try:
             grid = make(runs, wished)
@@ -142,6 +142,8 @@ def write_down(runs: Path, wished: Wish) -> Question:
     """Put the grid of `wished` where the command that was copied looks for it."""
 
     def question(_: Reader) -> Message | None:
+        from store.folders import GridFolder
+
         try:
             grid = make(runs, wished)
             GridFolder.at(runs, grid.grid_id).create(grid.model_dump(mode="json"))
@@ -188,6 +190,8 @@ def _facts(grid: Grid, reader: Reader) -> Iterator[tuple[str, str]]:
         yield "text", f"{text.source}, {text.samples} x {text.length} tokens"
     for measure in grid.measure:
         yield "measures", f"{measure.name} in {' '.join(measure.languages)}"
+    for task in grid.task:
+        yield "task", f"{task.name} in {' '.join(task.languages)}" if task.languages else task.name
     if estimate := _estimate(reader, {run.method.name for run in runs}, first.model_name):
         yield "takes", estimate if len(runs) == 1 else f"{estimate} for each"
 
@@ -209,6 +213,8 @@ def _estimate(reader: Reader, methods: set[str], model: str) -> str:
 
 
 def _command(wished: Wish, grid: Grid, store: Path) -> str:
+    from store.folders import GridFolder
+
     path = GridFolder.at(store.parent / "runs", grid.grid_id).path / "grid.json"
     return f"calib-explorer run --headless {path if wished.like else 'demo'} --store {store}"
 
