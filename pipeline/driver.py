@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from pipeline import devices
+from pipeline.analyse import analyse
 from pipeline.bell import Bell, listening
 from pipeline.dispatch import Dispatch, Halt
 from pipeline.engine import LocalEngine
@@ -26,7 +27,7 @@ from pipeline.record import command_line
 from pipeline.screen import Overview, Screen, duration
 from pipeline.spec import Grid
 from pipeline.stages import Machine
-from store.errors import Busy
+from store.errors import Busy, StoreError
 from store.folders import GridFolder, RunFolder, State
 
 
@@ -179,6 +180,7 @@ class Driver:
         return SOME_FAILED if found.failed else 0
 
     def _finished(self, outcome: Outcome, found: Plan) -> int:
+        self._analyse()
         merged = self.merging.now(wait_s=1.0)
         self._close("failed" if outcome.failed else "done")
         after = duration(time.monotonic() - self._began)
@@ -188,6 +190,15 @@ class Driver:
             logs = self.options.runs / "RUN" / "log.txt"
             self.screen.complain(f"{plural(n_failed, 'run')} failed (logs: {logs}); --retry-failed tries again")
         return outcome.exit_code
+
+    def _analyse(self) -> None:
+        """Compare the masks of the finished runs; the grid is done all the same where that cannot be."""
+        try:
+            analyse(self.options.runs)
+        except Busy:
+            pass  # another grid's driver is at it, and 'calib-explorer analyse' does the rest
+        except (StoreError, ValueError) as error:
+            self.screen.complain(f"masks not compared: {error}")
 
     def _interrupted(self) -> int:
         self.merging.now()

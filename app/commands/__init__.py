@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from app.commands import machine, reading, running, storing
+from app.commands import analysing, machine, reading, running, storing
 from app.commands.options import Color, Store
 
 command = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
 )
-for group in (reading.commands, running.commands, storing.commands, machine.commands):
+for group in (reading.commands, running.commands, analysing.commands, storing.commands, machine.commands):
     for name, function in group.items():
         command.command(name)(function)
 
