@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 class MatrixRead(Message):
-    """The matrix of a view, and what there is to go to from it. note: what else to tell, "" for nothing."""
+    """The matrix of the view `asked`, and what there is to go to from it. note: what else to tell, "" for nothing."""
 
     def __init__(
         self,
+        asked: View,
         matrix: Matrix,
         slices: tuple[Slice, ...],
         pairs: tuple[tuple[str, str], ...],
@@ -29,6 +30,7 @@ class MatrixRead(Message):
         note: str = "",
     ) -> None:
         super().__init__()
+        self.asked = asked
         self.matrix = matrix
         self.slices = slices
         self.pairs = pairs

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.explorer import inspector
 from app.explorer.bars import bar, shares
 from app.explorer.chrome import legend
 from app.explorer.frame import SHORT, Frame
 from app.explorer.lines import Line, line_width, wrapped
+from app.explorer.live import counts
 from app.explorer.numerals import number, short_name
 from app.explorer.sheet import MISSING, Sheet, language_label
 from app.explorer.shown import Shown
@@ -15,8 +17,6 @@ from store.matrix import target
 
 if TYPE_CHECKING:
     from store.cell import CellDetails
-
-DEMO = "calib-explorer run demo"
 
 
 def lines(shown: Shown, sheet: Sheet, details: CellDetails | None, frame: Frame, shaded: bool) -> list[Line]:
@@ -26,7 +26,7 @@ def lines(shown: Shown, sheet: Sheet, details: CellDetails | None, frame: Frame,
     found: list[Line] = [*gap, *advice(shown, width)]
     if sheet.rows:
         found += [*legend(shown, sheet, width, shaded), *own_language(shown)]
-    if details is not None and height - len(found) >= 6 and width < 66:
+    if details is not None and height - len(found) >= 6 and frame.body < inspector.TALL:
         found += [(), *column_bars(details, shown, width, height - len(found) - 1)]
     if width >= 66 and height - len(found) >= len(shown.winners) + 3:
         found += [(), *winners(shown, width)]
@@ -74,10 +74,16 @@ def advice(shown: Shown, width: int) -> list[Line]:
     """What a newcomer wants to know where nothing has been measured yet."""
     if shown.cached_at is not None or shown.measured:
         return []
+    coming = counts(shown.runs)
+    if coming["running"] or coming["queued"]:
+        running, queued = coming["running"], coming["queued"]
+        text = f"The first numbers are on their way: {running} running, {queued} queued (4 shows them)."
+        return [((" ", ""), *line) for line in wrapped(text, width - 2, "accent")] + [()]
+    told = "Nothing measured here yet"
     if shown.view.source == "paper":
-        text = f"Nothing measured here yet: these are the paper's published numbers. Measure a small model: {DEMO}"
+        text = f"{told}: these are the paper's published numbers. Press r to measure a small model: the demo."
     else:
-        text = f"Nothing measured here yet. Measure a small model with: {DEMO}   or press m for the paper's numbers."
+        text = f"{told}. Press r to measure a small model (the demo), m for the paper's numbers."
     return [((" ", ""), *line) for line in wrapped(text, width - 2, "accent")] + [()]
 
 

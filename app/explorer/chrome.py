@@ -78,15 +78,14 @@ def axes(shown: Shown, width: int) -> Line:
 def legend(shown: Shown, sheet: Sheet, width: int, shaded: bool) -> list[Line]:
     """The ramp from worse to better, and those of the signs that occur."""
     line: Line = ((" worse ▏", "muted"), *_ramp(shown, shaded), ("▕ better", "muted"))
-    if shown.view.normalise == "none":
-        line = ((" no colours (n)", "muted"),)
-    lines = [line]
+    coloured = any(tile.shade is not None for row in sheet.tiles for tile in row)
+    lines = [line if coloured else ()]
     for sign in _signs(sheet):
         if line_width(lines[-1]) + line_width(sign) + 2 <= width:
             lines[-1] += (("  ", ""), *sign)
         else:
             lines.append(((" ", ""), *sign))
-    if width >= 66 and shown.view.normalise != "none":
+    if width >= 66 and coloured:
         note = f"   {scale_name(shown.view, shown.transposed)}"
         if line_width(lines[-1]) + len(note) <= width:
             lines[-1] += ((note, "muted"),)
@@ -115,6 +114,6 @@ def _signs(sheet: Sheet) -> list[Line]:
         ("·" in texts, (("· no number", "muted"),)),
         ("◌" in texts, (("◌ queued", "muted"),)),
         (any(text.startswith("▶") for text in texts), (("▶ running", "muted"),)),
-        ("✗" in texts, (("✗ failed", "muted"),)),
+        ("✗" in texts, (("✗ failed or stopped", "muted"),)),
     ]
     return [sign for occurs, sign in known if occurs]

@@ -73,5 +73,5 @@ class Explorer(App[str]):
         self.desk.thread.stop()
         screen = self.matrix_screen
         if not self.problem and screen.shown.cached_at is None:
-            remember(self.desk.store, screen.shown.session(screen.panes.map.cursor))
+            remember(self.desk.store, screen.shown.session(screen.asked, screen.panes.map.cursor))
         self.exit(self.problem)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.explorer.geometry import Geometry, fit
+from app.explorer.geometry import ROOMY, Geometry, fit
 from app.explorer.lines import Line
 from app.explorer.sheet import Sheet
 
@@ -39,12 +39,12 @@ def arrange(sheet: Sheet, width: int, height: int) -> Frame:
     room = body - (3 if body >= SHORT else 2)
     if width < NARROW:
         return Frame(fit(sheet, width, room), width, 0, body)
-    for least in (46, 36, 22) if width >= WIDE else (22,):
-        geometry = fit(sheet, width - 1 - least, room)
-        if geometry.n_columns == max(1, len(sheet.columns)):
-            break
-    else:
+    leasts = (46, 36, 22) if width >= WIDE else (22,)
+    fits = [(fit(sheet, width - 1 - least, room), least) for least in leasts]
+    whole = [(geometry, least) for geometry, least in fits if geometry.n_columns >= len(sheet.columns)]
+    if not whole:
         return Frame(fit(sheet, width, room - 1), width, 0, body - 1)
+    geometry, least = next((one for one in whole if one[0].cell_width >= ROOMY and one[1] >= 36), whole[0])
     pane = min(60, max(least, width - 2 - max(geometry.width, LEAST_LEFT)))
     return Frame(geometry, width - 1 - pane, pane, body)
 

@@ -7,6 +7,9 @@ from app.explorer.sheet import Sheet, language_label
 MARKER_WIDTH = 2
 """Columns before a row's label: A or B, and a blank."""
 
+TIGHT, ROOMY = 7, 9
+"""Columns of a cell: at least, and where there is room."""
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -32,9 +35,9 @@ class Geometry:
 def fit(sheet: Sheet, width: int, height: int) -> Geometry:
     """The largest cells that show all of `sheet` in `width` x `height`; or the smallest, and a part of it."""
     n_rows, n_columns = max(1, len(sheet.rows)), max(1, len(sheet.columns))
-    narrow = max(7, sheet.text_width + 2)
+    narrow = max(TIGHT, sheet.text_width + 2)
     label = _label_width(sheet.rows, width - narrow * n_columns)
-    wide = max(9, narrow)
+    wide = max(ROOMY, narrow)
     cell_width = wide if label + wide * n_columns <= width else narrow
     tall = not sheet.flat and 1 + 3 * n_rows <= height and cell_width == wide
     cell_height = 3 if tall else 1

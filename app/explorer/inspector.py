@@ -15,13 +15,16 @@ from store.view import View
 if TYPE_CHECKING:
     from store.cell import CellDetails, RunBehind
 
+TALL = 26
+"""Lines from which the pane has room for the column as bars."""
+
 
 def pane(details: CellDetails, live: Cell | None, view: View, width: int, height: int) -> list[Line]:
     """As many sections as `height` has room for, the most telling first."""
     sections = [
         cell_section(details, live, view, width),
         neighbour_section(details, width),
-        column_section(details, view, width) if height >= 26 else [],
+        column_section(details, view, width) if height >= TALL else [],
         run_section(details, width),
     ]
     lines: list[Line] = []

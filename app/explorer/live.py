@@ -1,13 +1,20 @@
-"""Runs as their folders tell them, read again twice a second: what is queued, what is running and how far it is."""
+"""Runs as their folders tell them, read again twice a second: what is queued, what is running and how far it is.
+
+The folders are read in the store's thread, and store.folders (whose locks take 20 ms to import) is imported there.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.runs import duration
-from store.folders import RunFolder, State, run_folders
-from store.matrix import Cell, Matrix, Place
+from store.matrix import Cell, Matrix, Place, order_columns, order_rows
 from store.view import fold
+
+if TYPE_CHECKING:
+    from store.folders import RunFolder, State
 
 UNFINISHED = ("running", "queued", "failed", "interrupted")
 _ORDER = ("running", "queued", "interrupted", "failed", "done", "")
@@ -47,6 +54,8 @@ class Folders:
 
     def look(self) -> tuple[Live, ...]:
         """Every run, those under way first."""
+        from store.folders import run_folders
+
         found = [self._read(folder) for folder in run_folders(self.path)]
         return tuple(sorted(found, key=lambda run: (_rank(run.state), run.run_id)))
 
@@ -84,8 +93,34 @@ def cells(matrix: Matrix, runs: Iterable[Live]) -> dict[Place, Cell]:
     return waiting
 
 
+def expected(matrix: Matrix, runs: Iterable[Live]) -> Matrix:
+    """A matrix without numbers of calibrated runs, as the map that the runs under way will fill."""
+    if matrix.view.source != "run" or has_calibrated(matrix):
+        return matrix
+    coming = [run for run in runs if run.state.status in UNFINISHED and run.calibration not in ("", run.method)]
+    coming = [run for run in coming if matrix.view.model in (None, run.model)]
+    if not coming:
+        return matrix
+    first = coming[0]
+    view = replace(
+        matrix.view, model=first.model, method=first.method, pattern=first.pattern, sparsity=first.sparsity
+    )
+    rows = order_rows(run.calibration for run in coming if _in_slice(run, replace(matrix, view=view)))
+    columns = {language.partition("*")[0] for row in rows for language in row.split("+")}
+    return replace(
+        matrix, view=view, rows=(*matrix.references, *rows), columns=order_columns({*matrix.columns, *columns})
+    )
+
+
+def has_calibrated(matrix: Matrix) -> bool:
+    """Whether there is a number of a run that read calibration text."""
+    return any(row not in matrix.references for row, _ in matrix.cells)
+
+
 def doing(state: State) -> str:
     """What a run is at, and how much is left; why it stopped."""
+    from app.runs import duration
+
     if state.status == "interrupted":
         return f"interrupted at {state.fraction:.0%}; start it again and it goes on from there"
     left = "" if state.eta_s is None else f", {duration(state.eta_s)} left"
@@ -116,7 +151,8 @@ def _in_slice(run: Live, matrix: Matrix) -> bool:
 def _spec(folder: RunFolder) -> Live:
     """What a run prunes. pydantic reads it, so that a name on screen is the pipeline's."""
     from pipeline.launch import run_spec
-    from pipeline.spec.methods import Pruning
+    from pipeline.spec.methods import Dense, Pruning
+    from store.folders import State
 
     try:
         spec = run_spec(folder)
@@ -131,7 +167,7 @@ def _spec(folder: RunFolder) -> Live:
         state=State(""),
         model=spec.model_name,
         method=spec.method.name,
-        pattern=pruning.pattern if pruning else None,
+        pattern=None if isinstance(spec.method, Dense) else spec.method.pattern,
         sparsity=pruning.target_sparsity if pruning else None,
         calibration=text.label if text else spec.method.name,
         seed=spec.seed,

@@ -23,7 +23,7 @@ def fill(panes: Panes, shown: Shown, known: CellRead | None, notice: str) -> Non
     panes.write("axes", [chrome.axes(shown, frame.left)])
     panes.write("keys", [footer(MATRIX_KEYS, width, {"source": other})])
     place = panes.place
-    current = known is not None and known.view == shown.view and known.place == place
+    current = known is not None and known.view == shown.matrix.view and known.place == place
     details = known.details if known and current else None
     panes.write("below", below.lines(shown, sheet, details, frame, panes.map.shaded))
     if details is None:
@@ -31,7 +31,7 @@ def fill(panes: Panes, shown: Shown, known: CellRead | None, notice: str) -> Non
             panes.write("inspector", [])
             panes.write("one-line", [])
         return
-    live = cells(shown.matrix, shown.runs).get((details.row, details.column_name))
+    live = cells(shown.drawn, shown.runs).get((details.row, details.column_name))
     if frame.pane:
         panes.write("inspector", inspector.pane(details, live, shown.view, frame.pane, frame.body))
     else:

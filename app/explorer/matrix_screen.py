@@ -81,8 +81,8 @@ class MatrixScreen(Screen[None]):
 
     def look_up(self) -> None:
         """Read the cell under the cursor."""
-        if self.shown.cached_at is None and (place := self.panes.place) is not None:
-            self.ask("cell", questions.cell(self.shown.view, *place))
+        if self.shown.matrix.cells and self.shown.cached_at is None and (place := self.panes.place) is not None:
+            self.ask("cell", questions.cell(self.shown.matrix.view, *place))
 
     def look_around(self) -> None:
         """Read who is best in the other metrics: seven queries, so not while somebody is browsing."""
@@ -93,23 +93,16 @@ class MatrixScreen(Screen[None]):
         matrix_page.fill(self.panes, self.shown, self.known, notice)
 
     def on_matrix_read(self, event: answers.MatrixRead) -> None:
-        """New numbers. A notice stays while the view is the same."""
+        """New numbers. A notice stays while the view does."""
         notice = event.note or (self.panes.notice if event.matrix.view == self.shown.view else "")
-        self.asked = event.matrix.view
-        self.shown = replace(
-            self.shown,
-            matrix=event.matrix,
-            slices=event.slices,
-            pairs=event.pairs,
-            measured=event.measured,
-            winners=self.shown.winners if event.pairs == self.shown.pairs else (),
-            cached_at=None,
-        )
+        self.shown = self.shown.after(event)
+        self.asked = event.asked if self.shown.open else event.matrix.view
         self.draw(notice)
         self.look_up()
         self._quiet.stop()
         self._quiet = self.set_timer(QUIET_S, self.look_around)
-        self.ask("remember", questions.keep(self.desk.store, self.shown.session(self.panes.map.cursor)))
+        session = self.shown.session(self.asked, self.panes.map.cursor)
+        self.ask("remember", questions.keep(self.desk.store, session))
 
     def on_view_refused(self, event: answers.ViewRefused) -> None:
         """Say why and stay."""
@@ -139,11 +132,9 @@ class MatrixScreen(Screen[None]):
         self.app.push_screen(sql_dialog(event.text))
 
     def on_offered(self, event: launching.Offered) -> None:
-        """Ask before anything is started."""
         self.app.push_screen(LaunchDialog(self.desk, event.offer), self.launched)
 
     def on_refused(self, event: launching.Refused) -> None:
-        """Say why not."""
         self.draw(event.text)
 
     def on_heatmap_cell_chosen(self, event: Heatmap.CellChosen) -> None:
@@ -220,7 +211,7 @@ class MatrixScreen(Screen[None]):
     def action_run_cell(self) -> None:
         place = self.panes.place
         try:
-            wish = launching.wish(self.shown.matrix, place) if place else launching.Wish()
+            wish = launching.wish(self.shown.matrix, place) if place and self.shown.measured else launching.Wish()
         except ValueError as error:
             self.draw(str(error))
         else:

@@ -178,4 +178,4 @@ def _matrix(reader: "Reader", view: View, note: str = "") -> MatrixRead:
     slices = tuple(queries.slices(reader.connection, view.source))
     pairs = tuple(queries.quantities(reader.connection, found.view))
     measured = bool(slices) if view.source == "run" else bool(queries.slices(reader.connection, "run"))
-    return MatrixRead(found, slices, pairs, measured, note)
+    return MatrixRead(view, found, slices, pairs, measured, note)

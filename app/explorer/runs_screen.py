@@ -19,9 +19,9 @@ from app.explorer.live import Folders, Live, doing
 from app.explorer.pace import LOOK_S
 from app.explorer.store_thread import Question
 from app.explorer.text_dialog import help_dialog
-from store.folders import RunFolder
 
 if TYPE_CHECKING:
+    from store.folders import RunFolder
     from store.reader import Reader
 
 DETAIL_LINES = 12
@@ -148,6 +148,8 @@ class RunsScreen(Screen[None]):
 
 def _read(folders: Folders, run_id: str) -> Question:
     def question(_: Reader) -> Message:
+        from store.folders import RunFolder
+
         return RunsRead(folders.look(), run_id, _tail(RunFolder.at(folders.path, run_id)) if run_id else [])
 
     return question

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from app.explorer.answers import Winners
-from app.explorer.live import Live, cells
+from app.explorer.answers import MatrixRead, Winners
+from app.explorer.live import Live, cells, expected, has_calibrated
 from app.explorer.numerals import quantity_name
 from app.explorer.palette import RDBU, SEQUENTIAL, VIRIDIS, Palette
 from app.explorer.session import Session
@@ -27,7 +27,8 @@ class Shown:
 
     cached_at: seconds since 1970 for numbers of an earlier session, None for fresh ones. held_by: who keeps the
     store from us, "" if nobody does. marks: the calibrations marked A and B. measured: whether the store has any
-    measured number. winners: the best calibrations in the metrics of the slice.
+    measured number. winners: the best calibrations in the metrics of the slice. open: nobody chose
+    a slice yet.
     """
 
     matrix: Matrix = UNREAD
@@ -41,25 +42,44 @@ class Shown:
     ramp: Palette = field(default=VIRIDIS)
     measured: bool = True
     winners: tuple[Winners, ...] = ()
+    open: bool = False
+
+    def after(self, read: MatrixRead) -> Shown:
+        """The same with another matrix. A view that was left open stays open until there are calibrated runs."""
+        return replace(
+            self,
+            matrix=read.matrix,
+            slices=read.slices,
+            pairs=read.pairs,
+            measured=read.measured,
+            winners=self.winners if read.pairs == self.pairs else (),
+            cached_at=None,
+            open=read.asked.method is None and not has_calibrated(read.matrix),
+        )
+
+    @property
+    def drawn(self) -> Matrix:
+        """The matrix; where it has no number yet, the one that the runs under way will make."""
+        return expected(self.matrix, self.runs) if self.open else self.matrix
 
     @property
     def view(self) -> View:
         """The view as the store resolved it."""
-        return self.matrix.view
+        return self.drawn.view
 
     @property
     def palette(self) -> Palette:
         """Differences that go both ways get a diverging ramp."""
         return RDBU if self.view.baseline in ("diagonal", "paper") else self.ramp
 
-    def session(self, cursor: tuple[int, int]) -> Session:
+    def session(self, asked: View, cursor: tuple[int, int]) -> Session:
         """What to remember."""
-        return Session(self.view, cursor, self.transposed, self.ramp.name, matrix=self.matrix)
+        return Session(asked, cursor, self.transposed, self.ramp.name, matrix=self.matrix)
 
     def sheet(self) -> Sheet:
         """The map as drawn."""
         marked = dict(zip(self.marks, "AB", strict=False))
-        return draw(self.matrix, cells(self.matrix, self.runs), marked, self.transposed, self.cached_at is not None)
+        return draw(self.drawn, cells(self.drawn, self.runs), marked, self.transposed, self.cached_at is not None)
 
 
 def opening(asked: View | None, session: Session | None) -> Shown:

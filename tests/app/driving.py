@@ -46,9 +46,9 @@ class Opened:
         await self.settle()
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Wait for something to hold."""
+        """Wait for something to hold, or for the explorer to end."""
         deadline = time.monotonic() + PATIENCE_S
-        while not holds():
+        while self.app.is_running and not holds():
             assert time.monotonic() < deadline, f"waited {PATIENCE_S} s in vain; the screen shows:\n{self.text}"
             await self.pilot.pause(0.01)
 
@@ -58,7 +58,12 @@ class Opened:
         await self.until(lambda: self.app.desk.thread.idle)
         await self.pilot.pause()
         screen = self.matrix
-        if not self.app.problem and screen.shown.cached_at is None and screen.panes.place is not None:
+        if (
+            self.app.is_running
+            and not self.app.problem
+            and screen.shown.cached_at is None
+            and screen.panes.place is not None
+        ):
             await self.until(lambda: screen.known is not None and screen.known.place == screen.panes.place)
             await self.until(lambda: self.app.desk.thread.idle)
         await self.pilot.pause()

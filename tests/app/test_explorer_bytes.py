@@ -64,7 +64,7 @@ async def test_new_numbers_in_every_cell(made: Path, sent: list[int], size: tupl
         cells = {
             place: replace(cell, value=(cell.value or 10.0) * 1.01) for place, cell in shown.matrix.cells.items()
         }
-        read = MatrixRead(replace(shown.matrix, cells=cells), shown.slices, shown.pairs, shown.measured)
+        read = MatrixRead(shown.view, replace(shown.matrix, cells=cells), shown.slices, shown.pairs, shown.measured)
         sent.clear()
         here.matrix.on_matrix_read(read)
         await here.pilot.pause()

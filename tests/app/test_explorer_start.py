@@ -68,7 +68,7 @@ async def test_the_papers_numbers_are_shown_where_nothing_was_measured(nothing: 
         assert "published" in here.text
         assert "Nothing measured here yet" in here.text
         await here.press("m")
-        assert "press m for the paper's numbers" in here.words
+        assert "m for the paper's numbers" in here.words
     assert not nothing.exists()
 
 
