@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,9 +43,9 @@ def library(name: str, contraction: str) -> ctypes.CDLL | None:
         b"\0".join([source.read_bytes(), contraction.encode(), " ".join(compiler).encode(), _processor()])
     ).hexdigest()[:16]
     target = platformdirs.user_cache_path("calib-explorer") / "kernels" / f"{name}-{key}.so"
-    if not target.exists() and not _compile(compiler, source, target, contraction):
-        return None
-    return ctypes.CDLL(str(target))
+    with suppress(OSError):  # not there, or made where other libraries were at hand
+        return ctypes.CDLL(str(target))
+    return _compile(compiler, source, target, contraction)
 
 
 def available() -> str:
@@ -58,21 +59,23 @@ def address(tensor: Tensor) -> ctypes.c_void_p:
     return ctypes.c_void_p(tensor.data_ptr())
 
 
-def _compile(compiler: tuple[str, ...], source: Path, target: Path, contraction: str) -> bool:
-    """True if it worked. Two processes may compile at once: the file appears whole or not at all."""
+def _compile(compiler: tuple[str, ...], source: Path, target: Path, contraction: str) -> ctypes.CDLL | None:
+    """The library, if that worked. Two processes may compile at once: the file appears whole or not at all."""
     always = ("-O3", f"-ffp-contract={contraction}", "-fno-math-errno", "-shared", "-fPIC", "-lm")
     message = ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            made = Path(folder) / target.name
-            for flags in FLAGS:
+            for number, flags in enumerate(FLAGS):
+                made = Path(folder) / f"{number}.so"
                 command = [*compiler, *flags, str(source), *always, "-o", str(made)]
                 done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+                message = done.stderr.strip() or message
                 if done.returncode == 0:
-                    made.replace(target)
-                    return True
-                message = done.stderr.strip()
+                    with suppress(OSError):  # compiled, but lacks its OpenMP library
+                        loaded = ctypes.CDLL(str(made))
+                        made.replace(target)
+                        return loaded
     except (OSError, subprocess.SubprocessError) as error:
         message = str(error)
     warnings.warn(
@@ -80,7 +83,7 @@ def _compile(compiler: tuple[str, ...], source: Path, target: Path, contraction:
         RuntimeWarning,
         stacklevel=3,
     )
-    return False
+    return None
 
 
 @cache

@@ -122,6 +122,27 @@ def test_a_compiler_that_fails_is_told_once_and_torch_goes_on(
 
 
 @needs_compiler
+def test_what_does_not_load_is_compiled_again_in_another_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As zig does with -fopenmp: it compiles, and the library it needs is not there."""
+    real = compiler._compiler()
+    assert real is not None
+    wrapper = tmp_path / "cc"
+    wrapper.write_text(
+        "#!/bin/sh\n"
+        'for last; do :; done\ncase "$*" in *-fopenmp*) echo no library > "$last";; *) exec '
+        f'{" ".join(real)} "$@";; esac\n'
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setattr(compiler, "_compiler", lambda: (str(wrapper),))
+    monkeypatch.setattr(compiler.platformdirs, "user_cache_path", lambda _: tmp_path)
+    assert isinstance(compiler.library.__wrapped__("gram", "fast"), ctypes.CDLL)
+    (made,) = (tmp_path / "kernels").iterdir()
+    made.unlink()  # not overwritten: it is mapped
+    made.write_text("damaged")
+    assert isinstance(compiler.library.__wrapped__("gram", "fast"), ctypes.CDLL)
+
+
+@needs_compiler
 def test_it_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler.platformdirs, "user_cache_path", lambda _: tmp_path)
     assert isinstance(compiler.library.__wrapped__("columns", "off"), ctypes.CDLL)
