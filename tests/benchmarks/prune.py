@@ -63,6 +63,7 @@ def main() -> None:
         prepare(options, folder)
         for method in options.methods:
             show(method, dict(measured(options, method, folder)))
+            show_limit(folder, method)
         if options.llm_compressor:
             subprocess.run(
                 [sys.executable, str(HERE / "llm_compressor.py"), str(folder), *options.methods], check=True
@@ -92,10 +93,12 @@ def prepare(options: argparse.Namespace, folder: Path) -> None:
     """Model and tokens as files that every measurement reads."""
     import torch
     from transformers import AutoModelForCausalLM, LlamaConfig
+    from transformers.utils import logging
 
     from pipeline import models, text
     from pipeline.spec import CalibrationSpec
 
+    logging.disable_progress_bar()
     if options.model == "demo":
         loaded = models.load("demo", "float32")
         every = CalibrationSpec(
@@ -212,6 +215,22 @@ def show(method: str, results: dict[str, Result]) -> None:
             f"{s['update']:6.1f}s {found.peak_mb:5d}M  {ratio:>19s} {f'({asked})' if asked else '':>8s}  "
             f"{'' if plain is None or found is plain else compared(plain, found)}",
             flush=True,
+        )
+
+
+def show_limit(folder: Path, method: str) -> None:
+    """The distance to what this machine must take at least."""
+    import torch
+    from limit import least_seconds
+    from transformers import AutoModelForCausalLM
+
+    model, tokens = AutoModelForCausalLM.from_pretrained(folder / "model"), np.load(folder / "tokens.npy")
+    for dtype in (torch.float32, torch.bfloat16):
+        least = least_seconds(model, tokens, dtype, second_order=method != "wanda")
+        name = f"limit {str(dtype).removeprefix('torch.')}"
+        print(
+            f"{name:14s} {sum(least.values()):6.1f}s         {least['forward']:7.1f}s {least['statistics']:10.1f}s "
+            f"{least['update']:6.1f}s         at the rate of this machine's best matrix product"
         )
 
 
