@@ -30,6 +30,7 @@ def show(
     examples; keys are model, method, pattern, sparsity, task, source, evaluation, base (what to subtract: dense,
     diagonal, paper or a row). What is left out is taken from what is there.
     Or VIEW is a view or table of the store: runs, metrics, table1, paper_table6, ...
+    figure1 to figure13 (lsar, masks, lape, hidden, activations) are plotted; '?column=value&...' selects.
 
     Formats: csv is the matrix as it stands, one row a calibration; json has all that is known of each cell (standard
     deviation, number of seeds, run ids); latex wants the package booktabs.
@@ -41,6 +42,7 @@ def show(
       calib-explorer show 'snr?model=Llama-3-8B-Instruct&method=sparsegpt' --source paper
       calib-explorer show 'acc?task=belebele&source=paper' --format csv > belebele.csv
       calib-explorer show paper_table6
+      calib-explorer show 'figure4?language=de'
       calib-explorer show 'perplexity?source=paper' --sql
       calib-explorer show runs --format json | jq '.[].run_id'
     """
@@ -84,4 +86,31 @@ def sql(
     answer(query, format, store)
 
 
-commands: Commands = {"show": show, "sql": sql}
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A calibration ('de', 'de+en'), 'dense', or a run's id.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="What to compare it with.")],
+    task: Annotated[str, typer.Option("--task", help="Only this task.")] = "",
+    language: Annotated[str, typer.Option("--language", help="Only this evaluation language.")] = "",
+    model: Annotated[str, typer.Option("--model", help="Of this model.")] = "",
+    method: Annotated[str, typer.Option("--method", help="Pruned by this method.")] = "",
+    format: Format = "text",
+    store: Store = Path("results.duckdb"),
+) -> None:
+    """Test whether two calibrations answer downstream tasks differently, item by item.
+
+    Only items that both answered count; runs of several seeds are averaged item by item. low and high: the 95 %
+    bootstrap interval of b - a over items; p_permutation: sign flips of the items' differences; only_a, only_b,
+    p_mcnemar: items that one of them alone got right, and the exact test of those (for one seed each).
+
+    \b
+    Examples:
+      calib-explorer compare en de
+      calib-explorer compare dense de --task belebele --format csv
+      calib-explorer compare en de+en --model Llama-3-8B-Instruct --method wanda --language zh
+    """
+    from app.paired import Filter, compare
+
+    compare(a, b, Filter(model, method, task, language), format, store)
+
+
+commands: Commands = {"show": show, "sql": sql, "compare": compare}

@@ -83,7 +83,7 @@ def estimate(scores: Scores, seed: int = 0) -> Estimate:
 def permutation(differences: Scores, seed: int = 0) -> float:
     """Two-sided p of a mean difference of zero; exact where there are few items that differ."""
     differing = differences[differences != 0]
-    if not len(differing):
+    if len(differing) < 2:  # both signs of one item are as far from zero
         return 1.0
     found = stats.permutation_test(
         (differing,),
