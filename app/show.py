@@ -10,6 +10,7 @@ from typing import Any
 from app import matrix_files, matrix_text
 from app.explorer import live
 from app.failures import CommandError
+from app.figures.printed import is_figure, printed
 from app.listing import listing, relations, tables_listing
 from app.sql import ROWS_OF_TEXT, ask, opened, rendered
 from app.start import runs_folder
@@ -25,6 +26,8 @@ def show(what: str, format: str, source: str | None, store: Path, color: ColourC
     """Print `what`: "" for a list, "tables" for a longer one, the name of a view or table, else a matrix."""
     if what == "tables":
         print(tables_listing(_not_latex(format, what)))
+    elif format == "text" and is_figure(what):
+        print(printed(what, store, color))
     elif what in relations():
         print(_relation(what, _not_latex(format, what), source, store))
     elif not what:
