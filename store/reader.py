@@ -55,7 +55,8 @@ class Freshness:
 class Reader:
     """Shows a store and its run folders, or the paper's numbers where there are neither. See the module."""
 
-    def __init__(self, store: Path, runs: Path) -> None:
+    def __init__(self, store: Path, runs: Path, *, every_view: bool = True) -> None:
+        """every_view: also the views that no named query reads, from the second refresh on (0.1 s)."""
         self._connection = duckdb.connect()
         self._store = store
         self._watch = SegmentWatch(runs)
@@ -65,6 +66,7 @@ class Reader:
         self._large = LargeTables(self._connection)
         self._pending: list[Segment] = []
         self._views: set[str] = set()
+        self._every_view = every_view
         self._all_views = False
         self._settled = False
         self._attachment = contextlib.ExitStack()
@@ -163,8 +165,8 @@ class Reader:
             if view.name in wanted - self._views:
                 self._connection.execute(view.sql)
         self._views |= wanted
-        self._settled = self._all_views
-        self._all_views = True
+        self._settled = self._all_views or not self._every_view
+        self._all_views = self._every_view
 
 
 @contextlib.contextmanager

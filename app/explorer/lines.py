@@ -81,14 +81,8 @@ def spread(left: Line, right: Line, width: int) -> Line:
 
 
 def wrapped(text: str, width: int, look: str = "") -> list[Line]:
-    """`text` broken between words into lines of at most `width`."""
-    lines, current = [], ""
-    for word in text.split():
-        if current and cell_len(current) + 1 + cell_len(word) > width:
-            lines.append(current)
-            current = ""
-        current = f"{current} {word}" if current else word
-    return [((line, look),) for line in [*lines, current]]
+    """`text` broken into lines of at most `width`, between words where it can be."""
+    return [((line, look),) for line in textwrap.wrap(text, max(1, width), break_on_hyphens=False)]
 
 
 def folded(line: Line, width: int) -> list[Line]:

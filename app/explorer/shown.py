@@ -52,7 +52,7 @@ class Shown:
             slices=read.slices,
             pairs=read.pairs,
             measured=read.measured,
-            winners=self.winners if read.pairs == self.pairs else (),
+            winners=self.winners if _slice(read.matrix.view) == _slice(self.matrix.view) else (),
             cached_at=None,
             open=read.asked.method is None and not has_calibrated(read.matrix),
         )
@@ -131,3 +131,7 @@ def scale_name(view: View, transposed: bool) -> str:
 def own(row: str, column: str) -> bool:
     """Whether a calibration is in the language it is evaluated in."""
     return row == target(column)
+
+
+def _slice(view: View) -> tuple[object, ...]:
+    return view.source, view.model, view.method, view.pattern, view.sparsity, view.setting

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frames import frame
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from app.explorer.explorer import Explorer
 from app.explorer.matrix_screen import MatrixScreen
-from app.explorer.pace import QUIET_S
 from app.terminal import Colour
 from store.view import View
 
@@ -42,7 +43,12 @@ class Opened:
         return " ".join(self.text.replace("│", " ").split())
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Press keys, each when the one before has been dealt with, and wait for what they ask for. Pilot.press
+        waits for an idle processor besides, several times a key."""
+        for key in keys:
+            character = key if len(key) == 1 else None
+            self.app.post_message(events.Key(_character_to_key(key) if character else key, character))
+            await self._answered()
         await self.settle()
 
     async def until(self, holds: Callable[[], object]) -> None:
@@ -50,28 +56,33 @@ class Opened:
         deadline = time.monotonic() + PATIENCE_S
         while self.app.is_running and not holds():
             assert time.monotonic() < deadline, f"waited {PATIENCE_S} s in vain; the screen shows:\n{self.text}"
-            await self.pilot.pause(0.01)
+            await asyncio.sleep(0.01)
 
     async def settle(self) -> None:
         """Wait until nothing that was asked is unanswered and the matrix screen has explained its cell."""
-        await self.pilot.pause(0.08)  # the cursor's rest
-        await self.until(lambda: self.app.desk.thread.idle)
-        await self.pilot.pause()
-        screen = self.matrix
-        if (
-            self.app.is_running
-            and not self.app.problem
-            and screen.shown.cached_at is None
-            and screen.panes.place is not None
-        ):
-            await self.until(lambda: screen.known is not None and screen.known.place == screen.panes.place)
-            await self.until(lambda: self.app.desk.thread.idle)
-        await self.pilot.pause()
+        await self._answered()
+        await self.until(self._explained)
+        await self._answered()
 
     async def quiet(self) -> None:
         """Wait until the rest of the slice was read, too."""
-        await self.pilot.pause(QUIET_S + 0.05)
         await self.settle()
+        await self.until(lambda: self.matrix.shown.winners)
+        await self.settle()
+
+    async def _answered(self) -> None:
+        """Wait until every message was dealt with and every question answered; an answer may ask again."""
+        for _ in range(3):
+            await self.pilot.pause(0)
+            await self.until(lambda: self.app.desk.thread.idle)
+        await self.pilot.pause(0)
+
+    def _explained(self) -> bool:
+        screen, known = self.matrix, self.matrix.known
+        shown, place = screen.shown, screen.panes.place
+        if place is None or self.app.problem or not shown.matrix.cells or shown.cached_at is not None:
+            return True
+        return known is not None and known.place == place and known.view == shown.matrix.view
 
 
 @contextlib.asynccontextmanager

@@ -36,9 +36,8 @@ async def test_screens(store: Path, monkeypatch: pytest.MonkeyPatch, size: str) 
     async with opened(Path(store.name), SIZES[size]) as here:
         for name, view, there, back in SCREENS:
             here.matrix.go(View.parse(view))
-            await here.settle()
-            await here.press(*there)
             await here.quiet()
+            await here.press(*there)
             compare(f"{name}-{size}", here.text)
             await here.press(*back)
 
@@ -47,6 +46,7 @@ async def test_screens(store: Path, monkeypatch: pytest.MonkeyPatch, size: str) 
 async def test_a_narrow_terminal_has_one_line_for_the_cell(made: Path, size: tuple[int, int]) -> None:
     async with opened(made, size, HALF) as here:
         await here.press("j", "l")
+        await here.quiet()
         compare(f"matrix-{size[0]}x{size[1]}", here.text)
 
 
