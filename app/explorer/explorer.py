@@ -65,6 +65,12 @@ class Explorer(App[str]):
             self.problem = event.text
             self.push_screen(Problem(event.text))
 
+    def action_retry(self) -> None:
+        """The store may have been mended in the meantime."""
+        self.problem = ""
+        self.pop_screen()
+        self.matrix_screen.retry()
+
     def on_unmount(self) -> None:
         self.desk.thread.stop()
 

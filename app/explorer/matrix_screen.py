@@ -61,8 +61,12 @@ class MatrixScreen(Screen[None]):
     def begin(self) -> None:
         """The first frame is out: now read."""
         self.desk.thread.start()
-        self.ask("matrix", questions.matrix(self.asked, fall_back=True))
+        self.retry()
         self.set_interval(LOOK_S, self.look)
+
+    def retry(self) -> None:
+        """Read the first matrix."""
+        self.ask("matrix", questions.matrix(self.asked, fall_back=True))
 
     def ask(self, kind: str, question: Question) -> None:
         """Have a question answered by a message."""

@@ -11,7 +11,10 @@ from app.explorer.lines import Line, Lines, wrapped
 class Problem(ModalScreen[None]):
     """What is wrong, and what to do."""
 
-    BINDINGS = [Binding("q,escape,enter", "app.quit", "quit")]  # noqa: RUF012  a ClassVar of Screen
+    BINDINGS = [  # noqa: RUF012  a ClassVar of Screen
+        Binding("q,escape", "app.quit", "quit"),
+        Binding("R,enter", "app.retry", "try again"),
+    ]
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -40,4 +43,5 @@ class Problem(ModalScreen[None]):
         self.query_one("#dialog-text").styles.height = len(lines)
         self.query_one("#dialog-title", Lines).show([(("The store cannot be shown", "bad"),)])
         self.query_one("#dialog-text", Lines).show(lines)
-        self.query_one("#dialog-keys", Lines).show([(("q leaves; runs that were started go on", "muted"),)])
+        keys = "R try again   q leave (runs that were started go on)"
+        self.query_one("#dialog-keys", Lines).show([((keys, "muted"),)])

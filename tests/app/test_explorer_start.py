@@ -82,6 +82,16 @@ async def test_a_store_that_is_none_is_told_with_what_to_do(nothing: Path, conte
     assert "rebuild" in (here.app.return_value or "")
 
 
+async def test_a_store_that_was_mended_can_be_tried_again(nothing: Path, made: Path) -> None:
+    nothing.write_bytes(b"no database at all")
+    async with opened(nothing) as here:
+        assert here.app.problem
+        nothing.write_bytes(made.read_bytes())
+        await here.press("R")
+        await here.until(lambda: "SmolLM2" in here.text)
+        assert not here.app.problem
+
+
 def test_after_that_the_command_ends_with_the_same_words(nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Explorer, "run", lambda _: "results.duckdb is damaged")
     with pytest.raises(CommandError, match="is damaged"):
