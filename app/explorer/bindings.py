@@ -46,6 +46,7 @@ _STEPS = (
 )
 _ALWAYS = (
     Key("help", "question_mark", "?", "help", "this list", OTHER, "help", 1),
+    Key("suspend", "ctrl+z", "ctrl+z", "app.suspend_process", "to the shell; fg comes back", OTHER),
     Key("quit", "q", "q", "app.quit", "leave; runs go on", OTHER, "quit", 1),
 )
 _BACK = Key("back", "escape,1", "esc 1", "back", "back to the matrix", OTHER, "back", 1)

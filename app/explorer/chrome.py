@@ -16,16 +16,21 @@ TABS = ("1 Matrix", "2 Compare", "4 Runs")
 def title(shown: Shown, width: int) -> Line:
     """Where we are on the left, what is shown and how it stands on the right."""
     view = shown.view
-    name = model_name(view, 22 if width < 110 else 40)
     origin = {"paper": "published in the paper", "run": "measured here"}[view.source]
+    name = model_name(view, 22 if width < 110 else 40)
     where = [name, slice_name(view), origin if width >= 110 else origin.split()[0]]
-    right: Line = ((" · ".join(filter(None, where)), ""), *status(shown), (" ", ""))
     if width >= 110:
-        return spread(tabs("1 Matrix"), right, width)
+        return spread(tabs("1 Matrix"), _right(where, shown), width)
     left = f" {metric_name(view)} {arrow(shown.matrix.better)}"
-    if width >= 80 and line_width(right) + len(left) + 8 <= width:
+    if len(left) + line_width(_right(where, shown)) >= width:
+        where = where[1:]
+    if width >= 80 and len(left) + line_width(_right(where, shown)) + 8 <= width:
         left = f" calib ▸{left}"
-    return spread(((left, "strong"),), right, width)
+    return spread(((left, "strong"),), _right(where, shown), width)
+
+
+def _right(where: list[str], shown: Shown) -> Line:
+    return ((" · ".join(filter(None, where)), ""), *status(shown), (" ", ""))
 
 
 def tabs(active: str) -> Line:
