@@ -86,7 +86,11 @@ def one_run_grid(runs: Path, run_id: str, languages: str | None = None, seed: in
         measure=measures_of(runs, run_id),
         task=tasks_of(runs, run_id),
     )
-    return Grid.parse(grid.model_dump(mode="json"), runs / GRIDS / "one-run")
+    asked = runs / GRIDS / "one-run"
+    try:
+        return Grid.parse(grid.model_dump(mode="json"), asked)
+    except GridError as error:
+        raise GridError(str(error).replace(f"{asked}: ", "")) from None  # nobody wrote that file
 
 
 def run_spec(folder: RunFolder) -> RunSpec | None:
