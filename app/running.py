@@ -24,6 +24,7 @@ PATIENCE_S = 10.0
 class Options:
     """What the pipeline is told besides the grid and the store; None and False are its own defaults."""
 
+    models: tuple[str, ...] = ()
     device: str = "auto"
     threads: int | None = None
     workers: int | None = None
@@ -32,7 +33,7 @@ class Options:
     json: bool = False
 
     def arguments(self) -> tuple[str, ...]:
-        """As `python -m pipeline` wants them."""
+        """As `python -m pipeline` wants them, but for the models."""
         values = {"--device": self.device, "--threads": self.threads, "--workers": self.workers}
         flags = {"--retry-failed": self.retry_failed, "--quiet": self.quiet, "--json": self.json}
         pairs = [(name, str(value)) for name, value in values.items() if value is not None]
@@ -46,7 +47,8 @@ def run_grid(grid: str, store: Path, options: Options, headless: bool) -> None:
     """
     if headless:
         sys.stdout.flush()
-        command = [sys.executable, "-m", "pipeline", grid, "--store", str(store), *options.arguments()]
+        models = [f"--model={model}" for model in options.models]
+        command = [sys.executable, "-m", "pipeline", grid, "--store", str(store), *models, *options.arguments()]
         os.execv(sys.executable, command)
     _run_detached(grid, store, options)
 
@@ -69,11 +71,10 @@ def cancel_work(name: str, store: Path) -> None:
 
 
 def _run_detached(grid: str, store: Path, options: Options) -> None:
-    from pipeline.demo import GRID
-    from pipeline.launch import launch, load
+    from pipeline.launch import launch, named
     from store.folders import GridFolder
 
-    loaded = load(GRID if grid == "demo" and not Path(grid).exists() else Path(grid))
+    loaded = named(grid, options.models)
     folder = GridFolder.at(runs_folder(store), loaded.grid_id)
     if folder.held():
         print(f"Grid {loaded.grid_id} is being run already.")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline.outcome import BAD_INPUT, INTERRUPTED
-from pipeline.spec import Grid, GridError
+from pipeline.spec import GridError
 
 EXAMPLES = """
 examples:
@@ -14,6 +14,7 @@ examples:
   python -m pipeline table-1.toml              a grid of your own; results in ./results.duckdb and ./runs
   python -m pipeline table-1.toml --store /data/llama/results.duckdb --device cuda:1
   python -m pipeline table-1.toml --retry-failed
+  python -m pipeline demo --model demo-gemma   the same grid of another model
 
 The same command again does only what is missing: after Ctrl-C, a crash, or a change of the measures.
 
@@ -36,9 +37,10 @@ def _drive(options: argparse.Namespace) -> int:
     from pipeline import screen
     from pipeline.devices import DeviceError
     from pipeline.driver import Options, drive
+    from pipeline.launch import named
     from store.errors import StoreError
 
-    grid = _grid(options.grid)
+    grid = named(options.grid, tuple(options.model))
     chosen = Options(
         store=options.store.absolute(),
         device=options.device,
@@ -55,17 +57,6 @@ def _drive(options: argparse.Namespace) -> int:
         return _complain(f"cannot write in {chosen.store.parent}: {error.strerror or error}: {error.filename or ''}")
     finally:
         shown.close()
-
-
-def _grid(name: str) -> Grid:
-    """The grid file called `name`, or the demo's."""
-    from pipeline.launch import load
-
-    if name == "demo" and not Path(name).exists():
-        from pipeline.demo import GRID
-
-        return load(GRID)
-    return load(Path(name))
 
 
 def _complain(message: str) -> int:
@@ -86,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("results.duckdb"),
         help="where results go; run folders lie in runs/ beside it",
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        help="this model in place of the grid's (again for more): 'demo-gemma', a hub id, id@revision, a directory",
     )
     parser.add_argument("--threads", type=_positive, help="CPU threads of a worker (default: all cores)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, or cuda:N (default: auto)")

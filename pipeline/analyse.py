@@ -18,6 +18,7 @@ from typing import Any
 
 import polars
 
+from pipeline.launch import run_spec
 from pipeline.mask_reader import MappedMask, mapped_masks
 from pipeline.overlap import Overlap, overlaps
 from pipeline.spec import Dense, RunSpec
@@ -88,8 +89,8 @@ def finished(runs: Path) -> list[Group]:
     found: dict[str, list[tuple[RunFolder, RunSpec]]] = {}
     for folder in run_folders(runs):
         if folder.masks.exists() and folder.state().status == "done":
-            values = folder.spec()
-            spec = RunSpec.model_validate({name: values[name] for name in RunSpec.model_fields if name in values})
+            spec = run_spec(folder)
+            assert spec is not None  # run_folders gives those that have one
             found.setdefault(_without(spec, seed=None), []).append((folder, spec))
     return [Group(tuple(sorted(several, key=lambda one: one[1].seed or 0))) for several in found.values()]
 

@@ -5,6 +5,7 @@ without a GPU has one slot per worker that a grid may use, so that the runs of a
 """
 
 import importlib
+import json
 import os
 import subprocess
 import time
@@ -65,10 +66,16 @@ def gpus() -> tuple[Device, ...]:
 
 @dataclass(frozen=True)
 class Claim:
-    """A device held by this process. Leaving it gives the device back, with a pause where somebody waits for it."""
+    """A device held by this process for `whom`. Leaving gives it back, with a pause where somebody waits for it."""
 
     device: Device
     lock: FileLock
+    whom: str
+
+    def __post_init__(self) -> None:
+        holder = {"pid": os.getpid(), "for": self.whom}
+        with suppress(OSError):
+            _holder(self.lock).write_text(json.dumps(holder), encoding="utf-8")
 
     def __enter__(self) -> Device:
         return self.device
@@ -80,23 +87,48 @@ class Claim:
                 time.sleep(PAUSE_S)
 
 
-def try_claim(devices: tuple[Device, ...], patience_s: float = 0.0) -> Claim | None:
-    """Hold the first of `devices` that becomes free within `patience_s`; None where none does."""
-    folder = platformdirs.user_cache_path("calib-explorer") / "devices"
-    folder.mkdir(parents=True, exist_ok=True)
+def try_claim(devices: tuple[Device, ...], whom: str = "", patience_s: float = 0.0) -> Claim | None:
+    """Hold the first of `devices` that becomes free within `patience_s`; None where none does.
+
+    whom: what the device is for, as others who want it are told.
+    """
+    _folder().mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience_s
     while True:
         for device in devices:
-            lock = FileLock(folder / f"{device.slot}.lock", thread_local=False)
+            lock = _lock(device)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
                 _wanted(lock).touch()
                 continue
-            return Claim(device, lock)
+            return Claim(device, lock, whom)
         if time.monotonic() >= deadline:
             return None
         time.sleep(INTERVAL_S)
+
+
+def holders(devices: tuple[Device, ...]) -> str:
+    """Who has `devices`, as far as they said: "process 4711 (grid demo-0a1b2c3d)"; "another process" otherwise."""
+    found = []
+    for device in devices:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            holder = json.loads(_holder(_lock(device)).read_text(encoding="utf-8"))
+            found.append(f"process {holder['pid']}" + (f" ({holder['for']})" if holder["for"] else ""))
+    return ", ".join(dict.fromkeys(found)) or "another process"
+
+
+def _folder() -> Path:
+    return platformdirs.user_cache_path("calib-explorer") / "devices"
+
+
+def _lock(device: Device) -> FileLock:
+    return FileLock(_folder() / f"{device.slot}.lock", thread_local=False)
+
+
+def _holder(lock: FileLock) -> Path:
+    """Where whoever holds the lock says who they are."""
+    return Path(lock.lock_file).with_suffix(".holder")
 
 
 def _wanted(lock: FileLock) -> Path:

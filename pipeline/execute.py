@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline import provenance
-from pipeline.devices import Device, DeviceError, bind, bound, try_claim
+from pipeline.devices import Device, DeviceError, bind, bound, holders, try_claim
 from pipeline.engine import Stopped
 from pipeline.plan import Todo, outstanding
 from pipeline.progress import Course, Pace, Report
@@ -40,8 +40,9 @@ def execute(
     stages: what the driver expects, in seconds, for the run's own estimate.
     """
     folder = RunFolder.at(runs, run.run_id)
-    while (claim := try_claim(bound(allowed), patience_s=1.0)) is None:
-        yield Report("load", detail="waiting for the device, which another grid uses", waiting=True)
+    while (claim := try_claim(bound(allowed), f"grid {grid}", patience_s=1.0)) is None:
+        detail = f"waiting for the device, which {holders(bound(allowed))} uses"
+        yield Report("load", detail=detail, waiting=True)
     with claim as device, folder.lock():
         bind(device)
         todo = outstanding(run, wanted, folder)

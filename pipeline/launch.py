@@ -61,6 +61,17 @@ def load(path: Path) -> Grid:
     return Grid.parse(data, path)
 
 
+def named(name: str, models: tuple[str, ...] = ()) -> Grid:
+    """The grid file called `name`, or the demo's; with `models`, if any, in place of its own. Raises GridError.
+
+    Directories among `models` are relative to the current folder, as on any command line.
+    """
+    from pipeline.demo import GRID
+
+    grid = load(GRID if name == "demo" and not Path(name).exists() else Path(name))
+    return grid.with_models(models) if models else grid
+
+
 def one_run_grid(runs: Path, run_id: str, languages: str | None = None, seed: int | None = None) -> Grid:
     """The grid of one run like `run_id` but calibrated on `languages` (None: as it is), with `seed`, measured as all
     grids of `run_id` together measure. Raises GridError where `run_id` has no folder or nothing can change in it.

@@ -69,7 +69,7 @@ def settings(run: RunSpec) -> dict[str, Any]:
         "length": None if text is None else text.length,
         "sampling": None if text is None else text.sampling,
         "seed": run.seed,
-        "spec": run.model_dump(mode="json"),
+        "spec": json.loads(run.canonical()),
     }
 
 

@@ -29,6 +29,13 @@ class Held(Exception):
         self.by = by
 
 
+def in_memory() -> duckdb.DuckDBPyConnection:
+    """A new in-memory DuckDB to attach stores to. It never draws a progress bar into the terminal."""
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
 @contextlib.contextmanager
 def attached(
     connection: duckdb.DuckDBPyConnection, store: Path, *, read_only: bool, wait_s: float = 0.3

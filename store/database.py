@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from store import paper
-from store.attach import ALIAS, quoted
+from store.attach import ALIAS, in_memory, quoted
 from store.errors import StoreError
 from store.files import sync_folder
 from store.schema import VERSION, Column, schema_sql, tables
@@ -26,7 +26,7 @@ def create(store: Path) -> None:
     """
     temporary = store.with_name(f".{store.name}.new")
     _remove(temporary)
-    connection = duckdb.connect()
+    connection = in_memory()
     try:
         attach_new(connection, temporary)
         bring_up(connection)

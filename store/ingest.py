@@ -14,7 +14,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from store.absorb import absorb
-from store.attach import ALIAS, Held, attached, explain
+from store.attach import ALIAS, Held, attached, explain, in_memory
 from store.database import bring_up, create, current, stored_version
 from store.errors import StoreError
 from store.files import no_space
@@ -181,7 +181,7 @@ _instance: list[duckdb.DuckDBPyConnection] = []
 def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """This process's in-memory DuckDB for ingesting. Used by its one elected thread; thrown away after an error."""
     if not _instance:
-        _instance.append(duckdb.connect())
+        _instance.append(in_memory())
     try:
         yield _instance[0]
     except Held:

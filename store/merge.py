@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from store.attach import ALIAS, Held, attached, explain
+from store.attach import ALIAS, Held, attached, explain, in_memory
 from store.errors import StoreError
 from store.files import write_durably
 from store.folders import RunFolder
@@ -40,7 +40,7 @@ def merge(store: Path, runs: Path, other: Path) -> Merged:
     first = ingest(store, runs, _PATIENCE_S)
     if first.held_by is not None:
         raise StoreError(f"{store} is open in {first.held_by}: close it and try again")
-    connection = duckdb.connect()
+    connection = in_memory()
     try:
         with attached(connection, store, read_only=True, wait_s=_PATIENCE_S):
             known = {name for (name,) in connection.execute(f"SELECT segment FROM {ALIAS}.segment").fetchall()}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from store.attach import ALIAS, Held, attached, explain, quoted
+from store.attach import ALIAS, Held, attached, explain, in_memory, quoted
 from store.database import columns_of, create, stored_version
 from store.errors import StoreError
 from store.folders import run_folders
@@ -55,7 +55,7 @@ def pack(store: Path, runs: Path, file: Path, masks: bool = False) -> Packed:
 
 def _copy(store: Path, runs: Path, target: Path) -> IngestReport:
     create(target)
-    connection = duckdb.connect()
+    connection = in_memory()
     try:
         connection.execute(f"ATTACH {quoted(target)} AS packed (TYPE duckdb)")
         if store.exists():

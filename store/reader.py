@@ -25,7 +25,7 @@ from typing import Self
 
 import duckdb
 
-from store.attach import Held, attached, explain
+from store.attach import Held, attached, explain, in_memory
 from store.holder import Holder, lasting_holder
 from store.large import LargeTables
 from store.mirror import Mirror
@@ -57,7 +57,7 @@ class Reader:
 
     def __init__(self, store: Path, runs: Path, *, every_view: bool = True) -> None:
         """every_view: also the views that no named query reads, from the second refresh on (0.1 s)."""
-        self._connection = duckdb.connect()
+        self._connection = in_memory()
         self._store = store
         self._watch = SegmentWatch(runs)
         self._mirror = Mirror(self._connection)

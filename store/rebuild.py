@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from filelock import Timeout
 
-from store.attach import ALIAS, Held, attached, explain, quoted
+from store.attach import ALIAS, Held, attached, explain, in_memory, quoted
 from store.database import create
 from store.errors import StoreError
 from store.files import sync_folder
@@ -50,7 +50,7 @@ def rebuild(store: Path, runs: Path) -> Rebuilt:
 
 def _make(fresh: Path, runs: Path) -> IngestReport:
     create(fresh)
-    connection = duckdb.connect()
+    connection = in_memory()
     try:
         connection.execute(f"ATTACH {quoted(fresh)} AS {ALIAS} (TYPE duckdb)")
         report = take_in(connection, runs)
@@ -79,7 +79,7 @@ def _put_in_place(fresh: Path, store: Path) -> Path | None:
 @contextlib.contextmanager
 def _nobody_else(store: Path) -> Iterator[None]:
     """Hold the old store, so that nobody opens it between its two names; a damaged one cannot be held."""
-    connection = duckdb.connect()
+    connection = in_memory()
     try:
         with contextlib.ExitStack() as stack:
             try:

@@ -56,7 +56,7 @@ CREATE TABLE run(
   sampling VARCHAR,                       -- 'window' or 'pack': how sequences are cut from documents
   seed INTEGER,                           -- seed of the calibration draw
   preview BOOLEAN DEFAULT false,          -- from one dense pass for all calibrations: an estimate, not the sequential result
-  spec JSON,                              -- the run's full settings
+  spec JSON,                              -- the run's settings but for those at their default
   grid VARCHAR,                           -- grid that asked for it last
   attempt INTEGER DEFAULT 1,              -- how often it was started
   error VARCHAR,                          -- why it failed
@@ -81,15 +81,15 @@ CREATE TABLE run(
   written_at TIMESTAMPTZ NOT NULL         -- when this row was written by the run
 );
 
--- Documents that the calibration tokens of a run came from, one row a sequence.
+-- Documents that the calibration tokens of a run came from, one row a document.
 -- Unit: run_key
 CREATE TABLE calibration_document(
   run_key BIGINT NOT NULL,                -- run.run_key
-  sequence INTEGER NOT NULL,              -- position of the calibration sequence, from 0
+  sequence INTEGER NOT NULL,              -- its place among the documents read, from 0; with sampling 'window' also the sequence's
   language VARCHAR NOT NULL,              -- its language
   document VARCHAR NOT NULL,              -- name of the document in its source
-  first_token BIGINT,                     -- where in the document's tokens the sequence starts
-  n_tokens BIGINT,                        -- tokens taken
+  first_token BIGINT,                     -- where in the document's tokens the first one taken is; NULL where not noted
+  n_tokens BIGINT,                        -- tokens of the whole document
   sha256 VARCHAR,                         -- hash of the document's text
   written_at TIMESTAMPTZ NOT NULL         -- when the unit was written
 );

@@ -19,6 +19,10 @@ def run(
     headless: Annotated[
         bool, typer.Option("--headless", help="Stay in the foreground: progress here, no explorer.")
     ] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Another model than the grid's: 'demo-gemma', a hub id, id@revision, a folder."),
+    ] = None,
     store: Store = Path("results.duckdb"),
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a worker.")] = None,
@@ -38,12 +42,14 @@ def run(
     \b
     Examples:
       calib-explorer run --headless demo
+      calib-explorer run --headless demo --model demo-gemma
       calib-explorer run table-1.toml
       calib-explorer run --headless table-1.toml --store /data/table-1/results.duckdb --device cuda:1
     """
     from app.running import Options, run_grid
 
-    run_grid(grid, store, Options(device, threads, workers, retry_failed, quiet, as_json), headless)
+    models = tuple(model or ())
+    run_grid(grid, store, Options(models, device, threads, workers, retry_failed, quiet, as_json), headless)
 
 
 def runs(

@@ -19,6 +19,8 @@ FREE_MEMORY = 2 * GIB
 FREE_DISK = 2 * GIB
 """Room for the demo model (wheel, GGUF, safetensors), masks and the store, with some to spare."""
 
+GPU_ADVICE = "install the build of torch for your driver into .venv (pytorch.org/get-started)"
+
 ASK_TORCH = """
 import json, torch
 n_cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -64,7 +66,7 @@ def torch(child: "subprocess.Popen[str]", patience_s: float = 60.0) -> Finding:
     seen = ", ".join([said["version"], *devices, f"CPU with {said['threads']} threads"])
     if not said["cuda"] and (gpus := _driver_gpus()):
         reason = "the driver is too old for this build" if said["built_for_cuda"] else "this is a CPU build of torch"
-        return Finding("torch", "warn", f"{seen}; not used: {', '.join(gpus)}", f"{reason}: see README, 'GPU'")
+        return Finding("torch", "warn", f"{seen}; not used: {', '.join(gpus)}", f"{reason}: {GPU_ADVICE}")
     return Finding("torch", "ok", seen)
 
 

@@ -42,9 +42,9 @@ class CalibrationText(Frozen):
 
 
 class Grid(Frozen):
-    """Axes and measures. `runs()` are the pruned models it asks for."""
+    """Axes and measures. `runs()` are the pruned models it asks for. `name` is part of a folder's name."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=80, pattern=r"^[\w.+ -]+$")
     axes: Axes
     calibration: CalibrationText | None = None
     dtype: DType = "auto"
@@ -73,6 +73,11 @@ class Grid(Frozen):
         grid._check(path)
         tasks = tuple(hashed(task) for task in grid.task)
         return grid._kept_apart().model_copy(update={"task": tasks})
+
+    def with_models(self, models: tuple[str, ...]) -> "Grid":
+        """The same grid of other models; directories are relative to the current folder."""
+        found = tuple(str(_model(model, Path.cwd())) for model in models)
+        return self.model_copy(update={"axes": self.axes.model_copy(update={"model": found})})
 
     def runs(self) -> Iterator[RunSpec]:
         """Every run of the grid, dense first in each model, none twice."""

@@ -109,6 +109,7 @@ def test_nothing_measured_yet_is_no_error(run: Run) -> None:
         (("run", "nowhere.toml"), "nowhere.toml"),
         (("run", "demo", "--device", "cuda:99"), "cuda:99"),
         (("run", "demo", "--workers", "0"), "--workers"),
+        (("run", "demo", "--model"), "--model"),
         (("runs", "--cancel", "nothing"), "no grid or run 'nothing'"),
         (("merge", "nowhere"), "nowhere"),
         (("ingest", "--store", "nowhere/results.duckdb"), "no folder"),

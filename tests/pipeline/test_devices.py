@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from pipeline import devices
-from pipeline.devices import Claim, Device, DeviceError, bind, bound, choose, try_claim
+from pipeline.devices import Claim, Device, DeviceError, bind, bound, choose, holders, try_claim
 
 SMI = '#!/bin/sh\necho "0, GPU-aaa, NVIDIA H100"\necho "1, GPU-bbb, NVIDIA H100"\n'
 CPU = choose("cpu", None)
 HOLDER = """
 import time
 from pipeline.devices import choose, try_claim
-with try_claim(choose("cpu", 1)):
+with try_claim(choose("cpu", 1), "grid table-1"):
     print("mine", flush=True)
     time.sleep(60)
 """
@@ -81,10 +81,15 @@ def test_a_killed_holder_gives_the_device_back() -> None:
     assert holder.stdout is not None
     holder.stdout.readline()
     assert try_claim(CPU) is None
+    assert holders(CPU) == f"process {holder.pid} (grid table-1)"
     holder.kill()
     with wait_for_claim() as device:
         assert device == CPU[0]
     holder.communicate()
+
+
+def test_a_holder_that_said_nothing_is_another_process() -> None:
+    assert holders(CPU) == "another process"
 
 
 def test_a_worker_stays_with_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

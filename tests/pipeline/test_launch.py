@@ -1,10 +1,11 @@
 """Grids made from runs that exist, and what is told of a grid that cannot be read."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from pipeline.launch import cancel, load, measures_of, one_run_grid, parse
+from pipeline.launch import cancel, load, measures_of, named, one_run_grid, parse
 from pipeline.spec import Grid, GridError
 from store.folders import GridFolder, RunFolder
 
@@ -89,3 +90,21 @@ def test_what_cannot_be_made(runs: Path, tmp_path: Path) -> None:
 def test_nobody_to_cancel(runs: Path) -> None:
     assert isinstance(parse(TEXT, runs / "x.toml"), Grid)
     assert not cancel(runs, "table-1-00000000")
+
+
+def test_a_grid_of_other_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "table-1.toml").write_text(TEXT)
+    grid = named("sub/table-1.toml", ("demo-gemma", "org/model@main", "mine"))
+    assert grid.axes.model == ("demo-gemma", "org/model@main", str(tmp_path / "mine"))
+    assert grid.measure == named("sub/table-1.toml").measure
+    assert grid.grid_id != named("sub/table-1.toml").grid_id
+    assert named("demo", ("demo-gemma",)).axes.model == ("demo-gemma",)
+
+
+@pytest.mark.parametrize("name", ["a/b", "../up", "", "x\n"])
+def test_a_grid_whose_name_is_no_name_of_a_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(GridError, match="name"):
+        Grid.parse({**tomllib.loads(TEXT), "name": name}, tmp_path / "grid.toml")
