@@ -174,7 +174,8 @@ class Driver:
     def _nothing_to_do(self, found: Plan) -> int:
         self._close("failed" if found.failed else "done")
         there = f"{plural(len(found.done), 'run')}, {plural(found.n_measurements, 'measurement')} are there"
-        self.screen.say(f"{self.grid.name}: nothing to do: {there}")
+        todo = "nothing to do but what failed" if found.failed else "nothing to do"
+        self.screen.say(f"{self.grid.name}: {todo}: {there}")
         for line in failures(found.failed):
             self.screen.complain(f"{line} (earlier; --retry-failed tries again)")
         return SOME_FAILED if found.failed else 0

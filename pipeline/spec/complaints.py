@@ -16,10 +16,19 @@ class GridError(ValueError):
 def complain(error: ValidationError, data: dict[str, Any], path: Path) -> str:
     """One line for each mistake: file, path in it, what is wrong."""
     lines = []
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and any(_is_inside(other, detail) for other in details):
+            continue  # pydantic does not count the items that it complains of
         keys = [key for key in detail["loc"] if not _is_tag(key, detail["loc"], data)]
         lines.append(f"{path}: {_dotted(keys)}: {_say(detail, keys, data)}")
     return "\n".join(lines)
+
+
+def _is_inside(other: ErrorDetails, detail: ErrorDetails) -> bool:
+    """Whether `other` is a mistake in a part of what `detail` is about."""
+    n_keys = len(detail["loc"])
+    return len(other["loc"]) > n_keys and other["loc"][:n_keys] == detail["loc"]
 
 
 def _is_tag(key: int | str, location: tuple[int | str, ...], data: Any) -> bool:

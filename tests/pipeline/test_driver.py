@@ -186,7 +186,7 @@ def test_a_failed_run_does_not_stop_the_others(place: Place) -> None:
 
     code, output = place.run()
     assert code == 1
-    assert "nothing to do" in output
+    assert "nothing to do but what failed: 2 runs" in output
     assert "--retry-failed" in output
     (place.folder / "text" / "calibration" / "en.txt").write_text(tiny_grid.text("new"))
     code, output = place.run("--retry-failed", "--quiet")

@@ -118,6 +118,17 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
+def test_a_list_whose_only_item_is_wrong_is_not_also_too_short(tmp_path: Path) -> None:
+    methods = GRID.partition("method = [")[2].partition("\n")[0]
+    with pytest.raises(GridError) as caught:
+        load(tmp_path, GRID.replace(methods, '{ name = "wnada" }]'))
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path / 'grid.toml'}: axes.method[0]: no method 'wnada'; did you mean 'wanda'?"
+    ]
+    with pytest.raises(GridError, match=r"axes.method: tuple should have at least 1 item"):
+        load(tmp_path, GRID.replace(methods, "]"))
+
+
 def test_a_directory_is_relative_to_the_grid_file(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     for language in ("ar", "de", "en"):
