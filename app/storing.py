@@ -4,7 +4,7 @@ from pathlib import Path
 
 from app.failures import CommandError
 from app.start import runs_folder
-from store.ingest import IngestReport
+from store.intake import IngestReport
 
 PATIENCE_S = 10.0
 """How long `ingest` waits for somebody else's reading or writing, which takes moments."""
@@ -86,5 +86,5 @@ def _plural(count: int, noun: str) -> str:
 
 
 def _print_trouble(report: IngestReport) -> None:
-    for line in (*report.quarantined, *report.waiting):
+    for line in (*report.repaired, *report.quarantined, *report.waiting):
         print(f"Note: {line}")

@@ -42,7 +42,7 @@ class Merging:
     def _merge(self, wait_s: float) -> bool:
         self._at = time.monotonic()
         report = ingest(self.store, self.runs, wait_s)
-        for name in report.quarantined:
+        for name in (*report.repaired, *report.quarantined):
             self.screen.complain(name)
         if report.held_by is not None:
             self._tell(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from store.errors import StoreError
+from store.errors import StoreDamaged, StoreError
 from store.holder import Holder, holder, this_process
 
 ALIAS = "results"
@@ -77,7 +77,10 @@ _EXPLANATIONS = (
         ("newer version", "higher storage version", "newer DuckDB"),
         "{store} was written by a newer DuckDB than {duckdb} ({first}). Upgrade duckdb",
     ),
-    (("Corrupt", "checksum", "Could not read", "eserializ"), "{store} is damaged ({first}). " + _REBUILD),
+    (
+        ("Corrupt", "checksum", "Could not read", "eserializ", "etadata", "INTERNAL"),
+        "{store} is damaged ({first}). " + _REBUILD,
+    ),
 )
 """What an error of DuckDB says, in this order, and what it means."""
 
@@ -88,7 +91,8 @@ def explain(error: duckdb.Error, store: Path) -> StoreError:
     first = text.partition("\n")[0]
     for marks, message in _EXPLANATIONS:
         if any(mark in text for mark in marks):
-            return StoreError(message.format(store=store, first=first, duckdb=duckdb.__version__))
+            kind = StoreDamaged if _REBUILD in message else StoreError
+            return kind(message.format(store=store, first=first, duckdb=duckdb.__version__))
     return StoreError(f"{store}: {first}")
 
 
@@ -127,7 +131,7 @@ def _check_length(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
     size = connection.execute(query, [ALIAS]).fetchall()
     if size and store.stat().st_size < size[0][0]:
         _detach(connection)
-        raise StoreError(
+        raise StoreDamaged(
             f"{store} is damaged: it was cut short ({store.stat().st_size:,} bytes of {size[0][0]:,} or more). "
             + _REBUILD.format(store=store)
         )

@@ -11,3 +11,7 @@ class JournalFull(StoreError):
 
 class Busy(Exception):
     """Another process holds this run or grid."""
+
+
+class StoreDamaged(StoreError):
+    """The store's file cannot be read as it should: cut short, overwritten, a torn write."""

@@ -16,7 +16,8 @@ from store.errors import StoreError
 from store.files import write_durably
 from store.folders import RunFolder
 from store.imports import import_store
-from store.ingest import IngestReport, ingest
+from store.ingest import ingest
+from store.intake import IngestReport
 from store.segments import Segment, segments_in
 
 _PATIENCE_S = 10.0

@@ -11,7 +11,7 @@ from store.attach import ALIAS, Held, attached, explain, in_memory, quoted
 from store.database import columns_of, create, stored_version
 from store.errors import StoreError
 from store.folders import run_folders
-from store.ingest import IngestReport, take_in
+from store.intake import IngestReport, take_in
 from store.large import stored_columns
 from store.schema import tables
 

@@ -14,7 +14,7 @@ from store.database import create
 from store.errors import StoreError
 from store.files import sync_folder
 from store.holder import holder
-from store.ingest import IngestReport, elected, take_in
+from store.intake import IngestReport, elected, take_in
 
 _PATIENCE_S = 10.0
 
@@ -33,17 +33,22 @@ def rebuild(store: Path, runs: Path) -> Rebuilt:
     Equal row for row to what ingesting gave (only table `segment` names compacted segments by their new names).
     Raises StoreError while somebody has the store open.
     """
-    fresh = store.with_name(f".{store.name}.rebuilt")
     try:
         with elected(store, _PATIENCE_S):
-            report = _make(fresh, runs)
-            return Rebuilt(report, _put_in_place(fresh, store))
+            return make_afresh(store, runs)
     except Timeout:
         raise StoreError(f"another process is writing to {store}; try again when it is done") from None
     except Held as held:
         raise StoreError(f"{store} is open in {held.by}: close it and try again") from None
     except duckdb.Error as error:
         raise explain(error, store) from error
+
+
+def make_afresh(store: Path, runs: Path) -> Rebuilt:
+    """The same for who is elected already. Raises Held, duckdb.Error, OSError."""
+    fresh = store.with_name(f".{store.name}.rebuilt")
+    try:
+        return Rebuilt(_make(fresh, runs), _put_in_place(fresh, store))
     finally:
         fresh.unlink(missing_ok=True)
 

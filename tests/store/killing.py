@@ -43,6 +43,7 @@ class Outcome:
     lost: list[str] = field(default_factory=list)
     torn: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
+    repaired: int = 0
 
 
 def write(runs: Path, run_id: str, seed: int) -> None:
@@ -144,6 +145,7 @@ def trials(place: Path, number: int) -> Outcome:
             outcome.lost += found["lost"]
             outcome.torn += found["torn"]
             outcome.orphans += found["orphans"]
+    outcome.repaired = len(list(place.glob("*.old")))
     return outcome
 
 
@@ -153,7 +155,8 @@ def main() -> int:
         outcome = trials(Path(folder), int(sys.argv[1]) if len(sys.argv) > 1 else 20)
     print(
         f"{outcome.trials} trials, 4 processes killed in each: {outcome.acknowledged:,} writings acknowledged; "
-        f"{len(outcome.lost)} lost, {len(outcome.torn)} doubled or half there, {len(outcome.orphans)} out of place"
+        f"{len(outcome.lost)} lost, {len(outcome.torn)} doubled or half there, {len(outcome.orphans)} out of place; "
+        f"the store was torn and made afresh {outcome.repaired} times"
     )
     print(dumps(asdict(outcome)))
     return 1 if outcome.lost or outcome.torn or outcome.orphans else 0

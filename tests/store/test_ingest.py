@@ -183,7 +183,7 @@ def test_segments_of_an_older_program_get_defaults(place: Place) -> None:
 
 
 def test_one_ingester_at_a_time(place: Place) -> None:
-    from store.ingest import elected
+    from store.intake import elected
 
     place.run("a")
     with elected(place.store, 0.0):
@@ -194,7 +194,7 @@ def test_one_ingester_at_a_time(place: Place) -> None:
 
 
 def test_large_ingests_take_several_transactions(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.ingest._BATCH_BYTES", 10_000)
+    monkeypatch.setattr("store.intake._BATCH_BYTES", 10_000)
     for index in range(5):
         place.run(f"r{index}")
     assert ingest(place.store, place.runs).n_segments == 30

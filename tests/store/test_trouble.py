@@ -68,6 +68,32 @@ def test_a_truncated_store_is_told_and_rebuilt(place: Place, share: float) -> No
     assert len(after["measurement"]) == len(before["measurement"]) + 2
 
 
+def test_whichever_block_a_killed_writer_tore_the_store_is_made_afresh(place: Place) -> None:
+    place.run("a")
+    ingest(place.store, place.runs)
+    before, whole = rows(place.store), place.store.read_bytes()
+    n_repaired = 0
+    for start in range(12288, len(whole), 65536):
+        place.store.write_bytes(whole[: start + 20000] + bytes(20000) + whole[start + 40000 :])
+        Path(f"{place.store}.writing").touch()
+        repaired = ingest(place.store, place.runs).repaired
+        assert rows(place.store) == before
+        assert [f"{place.store.name} was damaged" in line for line in repaired] in ([], [True])
+        n_repaired += len(repaired)
+    assert n_repaired > 3
+    assert not Path(f"{place.store}.writing").exists()
+    assert len(list(place.folder.glob("*.old"))) >= 1
+
+
+def test_damage_that_no_writer_of_ours_did_is_left_to_the_person(place: Place) -> None:
+    place.run("a")
+    ingest(place.store, place.runs)
+    place.store.write_bytes(place.store.read_bytes()[:100_000])
+    for _ in range(2):
+        with pytest.raises(StoreError, match="damaged"):
+            ingest(place.store, place.runs)
+
+
 def test_the_log_of_a_killed_writer_is_taken_up(place: Place) -> None:
     place.run("a")
     ingest(place.store, place.runs)
