@@ -25,7 +25,7 @@ from pipeline.tasks.mkqa import PROMPTS
 
 Pairs = list[tuple[str, str]]
 N_EXACT = 16
-"""Requests that are also scored in float64."""
+"""Requests that are also scored in float64, and by HFLM one by one."""
 
 
 def main() -> None:
@@ -38,6 +38,7 @@ def main() -> None:
     loaded = models.load("demo")
     scorer = Scorer(loaded.model, loaded.tokenizer, torch.device("cpu"))
     ours, theirs = PrunedLM(scorer), HFLM(pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=8)
+    one_by_one = HFLM(pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=1)
     print(f"{'':16}{'requests':>9}{'ours s':>9}{'HFLM s':>9}{'ratio':>7}  agreement")
     for name, pairs in (("ARC en", arc(given.text, n_items, scorer)), ("XCOPA sw zh", xcopa(given.text, n_items))):
         requests = [Instance("loglikelihood", {}, pair, index) for index, pair in enumerate(pairs)]
@@ -48,6 +49,10 @@ def main() -> None:
         same = sum(best(mine, i, per_item) == best(other, i, per_item) for i in range(0, len(pairs), per_item))
         told = f"largest difference {apart:.1e} nats; same choice in {same} of {len(pairs) // per_item} items"
         print(f"{name:16}{len(pairs):9}{seconds:9.1f}{their_seconds:9.1f}{their_seconds / seconds:7.2f}  {told}")
+        few = requests[:N_EXACT]
+        alone, _ = timed(lambda few=few: one_by_one.loglikelihood(few, disable_tqdm=True))
+        apart = max(abs(a[0] - b[0]) for a, b in zip(alone, other, strict=False))
+        print(f"{'':16}HFLM's own batches of 1 and 8, {N_EXACT} requests: {apart:.1e} apart")
         exact_values = in_float64(loaded, pairs[:N_EXACT])
         errors = [max(abs(a[0] - b) for a, b in zip(values, exact_values, strict=False)) for values in (mine, other)]
         print(f"{'':16}from float64, {N_EXACT} requests: ours {errors[0]:.1e}, HFLM {errors[1]:.1e}")
