@@ -1,16 +1,26 @@
 """A matrix for other programs: CSV as it stands, JSON with all that is known, LaTeX for a paper."""
 
+from dataclasses import asdict
 from typing import Any
 
 from app.matrix_text import CORNER, figure
 from app.table import Table, as_csv, to_json
-from store.matrix import Matrix
+from store.matrix import Cell, Matrix
+
+INTERVAL = ("low", "high", "items", "seeds")
+"""What CSV says of an interval, behind the number."""
 
 
 def csv(matrix: Matrix) -> str:
-    """One row a calibration, one column an evaluation language, every digit; a missing value is an empty field."""
-    rows = [(row, *(matrix.delta(row, column) for column in matrix.columns)) for row in matrix.rows]
-    return as_csv(Table((CORNER, *matrix.columns), tuple(rows)))
+    """One row a calibration, one column an evaluation language, every digit; a missing value is an empty field.
+    Where there are intervals each language has columns for their ends, the items and the seeds."""
+    extra = INTERVAL if matrix.has_intervals else ()
+    names = [name for column in matrix.columns for name in (column, *(f"{column} {what}" for what in extra))]
+    rows = []
+    for row in matrix.rows:
+        fields = [(matrix.delta(row, c), *_interval(matrix[row, c])[: len(extra)]) for c in matrix.columns]
+        rows.append((row, *(value for several in fields for value in several)))
+    return as_csv(Table((CORNER, *names), tuple(rows)))
 
 
 def json(matrix: Matrix, facts: dict[str, Any]) -> str:
@@ -60,7 +70,13 @@ def _cell(matrix: Matrix, row: str, column: str) -> dict[str, Any]:
         "fraction": cell.fraction,
         "note": cell.note,
         "run_ids": cell.run_ids,
+        **({} if cell.interval is None else asdict(cell.interval)),
     }
+
+
+def _interval(cell: Cell) -> tuple[float | None, ...]:
+    found = cell.interval
+    return (None,) * len(INTERVAL) if found is None else (found.low, found.high, found.n_items, cell.n_seeds)
 
 
 def _latex_cell(matrix: Matrix, row: str, column: str) -> str:

@@ -12,7 +12,8 @@ CORNER = "calibration"
 
 
 def grid(matrix: Matrix, colour: Colour, width: int | None) -> list[str]:
-    """The header and one line a row. Standard deviations are printed where `width` has room for them."""
+    """The header and one line a row, two where there are intervals. Standard deviations are printed where `width` has
+    room for them."""
     with_sd = any(cell.sd is not None for cell in matrix.cells.values())
     lines = _lines(matrix, colour, with_sd)
     if with_sd and width is not None and max(map(cell_width, _lines(matrix, "none", True))) > width:
@@ -22,13 +23,14 @@ def grid(matrix: Matrix, colour: Colour, width: int | None) -> list[str]:
 
 def legend(matrix: Matrix) -> list[str]:
     """What the signs in the grid mean, only those that occur, and how often the target language is best."""
-    cells = list(matrix.cells.values())
+    cells = [matrix[row, c] for row in matrix.rows for c in matrix.columns]
     meanings = {
         "* best in its column": any(matrix.best(column) for column in matrix.columns),
         "± standard deviation over seeds": any(cell.sd is not None for cell in cells),
         f"{_seed_marks(matrix)} measured with fewer seeds than the others": bool(_seed_marks(matrix)),
+        _items(matrix): matrix.has_intervals,
         "? damaged in the paper's text, left out of comparisons": any(cell.suspect for cell in cells),
-        f"{MISSING} not measured": any(matrix[row, c].value is None for row in matrix.rows for c in matrix.columns),
+        f"{MISSING} not measured": any(cell.value is None for cell in cells),
         "◌ queued": any(cell.status == "queued" for cell in cells),
         "▶ running": any(cell.status == "running" for cell in cells),
         "✗ failed ('calib-explorer runs' says why)": any(cell.status == "failed" for cell in cells),
@@ -71,14 +73,19 @@ def seeds(matrix: Matrix) -> tuple[int, int]:
 def _lines(matrix: Matrix, colour: Colour, with_sd: bool) -> list[str]:
     texts = {(row, c): _text(matrix, row, c, with_sd) for row in matrix.rows for c in matrix.columns}
     first = max(map(cell_width, (CORNER, *matrix.rows)))
+    below = {place: _ends(matrix, matrix[place]) for place in texts}
     widths = {
-        c: GAP + max(cell_width(c) + 1, *(cell_width(texts[row, c]) for row in matrix.rows)) for c in matrix.columns
+        c: GAP + max(cell_width(c) + 1, *(cell_width(each[row, c]) for each in (texts, below) for row in matrix.rows))
+        for c in matrix.columns
     }
     header = "".join(pad(f"{c} ", widths[c], True) for c in matrix.columns)
     lines = [(pad(CORNER, first) + header).rstrip()]
     for row in matrix.rows:
         cells = [_coloured(matrix, row, c, pad(texts[row, c], widths[c], True), colour) for c in matrix.columns]
         lines.append((pad(row, first) + "".join(cells)).rstrip())
+        if matrix.has_intervals:
+            ends = "".join(pad(below[row, c], widths[c], True) for c in matrix.columns)
+            lines.append((" " * first + ends).rstrip())
     return lines
 
 
@@ -92,6 +99,23 @@ def _text(matrix: Matrix, row: str, column: str, with_sd: bool) -> str:
     mark = "?" if cell.suspect else "*" if row in matrix.best(column) else _few_seeds(matrix, row, cell) or " "
     spread = ("" if cell.sd is None else f"±{cell.sd:.{decimals(matrix)}f}").ljust(5) if with_sd else ""
     return f"{digits}{mark}{spread}"
+
+
+def _ends(matrix: Matrix, cell: Cell) -> str:
+    """The interval, its last digit under the number's."""
+    if cell.interval is None:
+        return ""
+    digits = decimals(matrix)
+    return f"{cell.interval.low:.{digits}f}–{cell.interval.high:.{digits}f} "
+
+
+def _items(matrix: Matrix) -> str:
+    """What stands below the numbers."""
+    cells = [cell for cell in matrix.cells.values() if cell.interval is not None]
+    items = sorted({cell.interval.n_items for cell in cells if cell.interval is not None})
+    counted = " to ".join(dict.fromkeys(f"{n:,}" for n in (items[:1] + items[-1:])))
+    most = max((cell.n_seeds for cell in cells), default=0)
+    return f"below: 95 % interval over {counted} items{f', their means over {most} seeds' if most > 1 else ''}"
 
 
 def _few_seeds(matrix: Matrix, row: str, cell: Cell) -> str:

@@ -1,14 +1,12 @@
 """`calib-explorer compare`: two calibrations (or runs) on the items that both answered, tested in pairs."""
 
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.failures import CommandError
 from app.sql import ask, opened, rendered
+from app.statistics import computed
 from app.table import Table
 
 ITEMS = """
@@ -58,9 +56,7 @@ def compare(a: str, b: str, chosen: Filter, format: str, store: Path) -> None:
     pairs = {key: found for key, found in groups.items() if len(found) > 1}
     if not pairs:
         raise CommandError(f"'{a}' and '{b}' have no items of a task in common; 'calib-explorer sql' on table item")
-    tested = _tested(
-        [{"name": "", "a": [r[4] for r in found], "b": [r[5] for r in found]} for found in pairs.values()]
-    )
+    tested = computed([{"a": [r[4] for r in found], "b": [r[5] for r in found]} for found in pairs.values()])
     table = Table(COLUMNS, tuple(_row(*pair) for pair in zip(pairs, pairs.values(), tested, strict=True)))
     print(rendered(table, format))
     if format == "text":
@@ -92,16 +88,6 @@ def _comparable(runs: list[dict[str, Any]], a: str, b: str) -> None:
         if len(values) > 1 and not {a, b} <= {run["run_id"] for run in runs}:
             told = ", ".join(sorted(map(str, values)))
             raise CommandError(f"{a} and {b} are there with several of {name}: {told}; give --{name}, or two run ids")
-
-
-def _tested(asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The tests, in a process of the pipeline: scipy is not for this one."""
-    command = [sys.executable, "-m", "pipeline.paired"]
-    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CommandError(f"the tests failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
-    results: list[dict[str, Any]] = json.loads(done.stdout)
-    return results
 
 
 def _row(key: tuple[str, str, str], items: list[tuple[Any, ...]], tested: dict[str, Any]) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from app import matrix_files, matrix_text
 from app.explorer import live
 from app.failures import CommandError
 from app.figures.printed import is_figure, printed
+from app.intervals import with_intervals
 from app.listing import listing, relations, tables_listing
 from app.sql import ROWS_OF_TEXT, ask, opened, rendered
 from app.start import runs_folder
@@ -22,8 +23,12 @@ from store.view import View
 from store.view_files import view_files
 
 
-def show(what: str, format: str, source: str | None, store: Path, color: ColourChoice) -> None:
+def show(
+    what: str, format: str, source: str | None, store: Path, color: ColourChoice, *, intervals: bool = False
+) -> None:
     """Print `what`: "" for a list, "tables" for a longer one, the name of a view or table, else a matrix."""
+    if intervals and (not what or what == "tables" or what in relations() or is_figure(what)):
+        raise CommandError("--intervals is for the matrix of a task, as in 'acc?task=arc'")
     if what == "tables":
         print(tables_listing(_not_latex(format, what)))
     elif format == "text" and is_figure(what):
@@ -35,7 +40,7 @@ def show(what: str, format: str, source: str | None, store: Path, color: ColourC
             reader.refresh()
             print(listing(reader.connection, _not_latex(format, "the list")))
     else:
-        print(_matrix(_view(what, source), format, store, color))
+        print(_matrix(_view(what, source), format, store, color, intervals))
 
 
 def sql_behind(what: str, source: str | None, store: Path) -> str:
@@ -67,12 +72,15 @@ def _view(text: str, source: str | None) -> View:
     return view if source is None else replace(view, source=source)
 
 
-def _matrix(view: View, format: str, store: Path, color: ColourChoice) -> str:
+def _matrix(view: View, format: str, store: Path, color: ColourChoice, intervals: bool) -> str:
     """The matrix, with the runs under way in the cells that they will fill."""
     runs = runs_folder(store)
     with closing(Reader(store, runs)) as reader, _refusing():
         freshness = reader.refresh()
         matrix = queries.matrix(reader.connection, view)
+        if intervals:
+            with reader:
+                matrix = with_intervals(matrix, queries.item_scores(reader.connection, matrix.view))
     under_way = live.Folders(runs).look()
     matrix = replace(matrix, cells={**matrix.cells, **live.cells(matrix, under_way)})
     if format == "csv":

@@ -14,11 +14,21 @@ Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class Interval:
+    """The 95 % interval of a cell's value over its items, in the cell's unit."""
+
+    low: float
+    high: float
+    n_items: int
+
+
+@dataclass(frozen=True)
 class Cell:
     """What is known of one place. `value` is the mean over runs that differ only in their seed.
 
     sd: sample standard deviation over seeds, None for one seed.
     status: "" or "queued", "running", "failed" where there is no number yet; fraction 0..1 of a running one.
+    interval: over the items of a task, where it was asked for.
     note: as in the store; cells that `suspect` are read off a damaged page of the paper.
     """
 
@@ -29,6 +39,7 @@ class Cell:
     status: str = ""
     fraction: float = 0.0
     note: str = ""
+    interval: Interval | None = None
 
     @property
     def suspect(self) -> bool:
@@ -75,6 +86,10 @@ class Matrix:
             return value
         base = self.base.get((row, column))
         return None if base is None else value - base
+
+    @property
+    def has_intervals(self) -> bool:
+        return any(cell.interval is not None for cell in self.cells.values())
 
     def calibrated(self) -> tuple[str, ...]:
         """The rows whose method read text."""

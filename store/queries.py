@@ -5,6 +5,7 @@ All take a DuckDB connection in which the store's tables and views are visible b
 
 from store.cell import CellDetails, Neighbour, RunBehind, cell
 from store.compare import Difference, compare, tally
+from store.item_scores import item_scores
 from store.pivot import matrix, matrix_sql
 from store.resolve import quantities, resolve
 from store.run_list import RunRow, runs
@@ -20,6 +21,7 @@ __all__ = [
     "Slice",
     "cell",
     "compare",
+    "item_scores",
     "matrix",
     "matrix_sql",
     "names",

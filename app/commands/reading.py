@@ -21,6 +21,9 @@ def show(
         Literal["run", "paper"] | None, typer.Option("--source", help="Measured here, or published in the paper.")
     ] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL behind it instead.")] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="A task's 95 % intervals over its items, and how many these are.")
+    ] = False,
     store: Store = Path("results.duckdb"),
     color: Color = "auto",
 ) -> None:
@@ -41,6 +44,7 @@ def show(
       calib-explorer show 'perplexity?method=wanda'
       calib-explorer show 'snr?model=Llama-3-8B-Instruct&method=sparsegpt' --source paper
       calib-explorer show 'acc?task=belebele&source=paper' --format csv > belebele.csv
+      calib-explorer show 'acc?task=reading' --intervals
       calib-explorer show paper_table6
       calib-explorer show 'figure4?language=de'
       calib-explorer show 'perplexity?source=paper' --sql
@@ -51,7 +55,7 @@ def show(
     if sql:
         print(sql_behind(what, source, store))
     else:
-        show(what, format, source, store, color)
+        show(what, format, source, store, color, intervals=intervals)
 
 
 def sql(

@@ -1,5 +1,6 @@
-"""Reads JSON from its input: a list of {"name": ..., "a": [scores], "b": [scores]}, items in the same order; writes
-the list of results (see pipeline/paired/tests.py) as JSON. The app asks this in another process: scipy is large."""
+"""Reads JSON from its input: a list of {"a": [scores], "b": [scores]}, items in the same order, or {"a": [scores]}
+alone; writes the list of results (Paired or Estimate in pipeline/paired/tests.py) as JSON. The app asks this in
+another process: scipy is large."""
 
 import json
 import sys
@@ -7,15 +8,15 @@ from dataclasses import asdict
 
 import numpy as np
 
-from pipeline.paired.tests import compare
+from pipeline.paired.tests import alone, compare
 
 
 def main() -> None:
-    """One result for each pair of lists."""
+    """One result for each pair of lists, or list."""
     results = []
     for asked in json.load(sys.stdin):
-        paired = compare(np.array(asked["a"], dtype=np.float64), np.array(asked["b"], dtype=np.float64))
-        results.append({"name": asked["name"], **asdict(paired)})
+        a, *b = (np.array(asked[side], dtype=np.float64) for side in ("a", "b") if side in asked)
+        results.append(asdict(compare(a, b[0]) if b else alone(a)))
     json.dump(results, sys.stdout)
 
 

@@ -1,4 +1,4 @@
-"""Paired tests of two calibrations on the same items, with scipy.
+"""Intervals of a calibration's score, and paired tests of two on the same items, with scipy.
 
 Items are what chance chose; seeds are other draws of the calibration text for the same items. An item's score of a
 calibration is therefore its mean over seeds, and items are what is resampled: seeds taken for more items would count
@@ -23,7 +23,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of scores with its standard error and bootstrap interval (BCa, 95 %), all as shares (0 to 1)."""
+    """A mean of scores with its standard error and 95 % interval, all as shares (0 to 1)."""
 
     mean: float
     stderr: float
@@ -55,7 +55,7 @@ def compare(a: Scores, b: Scores, seed: int = 0) -> Paired:
     if len(a) != len(b) or len(a) < 2:
         raise ValueError(f"a paired test needs two or more items that both have, found {min(len(a), len(b))}")
     right_a, right_b = int(((a == 1) & (b == 0)).sum()), int(((a == 0) & (b == 1)).sum())
-    binary = bool(np.isin(a, (0.0, 1.0)).all() and np.isin(b, (0.0, 1.0)).all())
+    binary = _all_or_nothing(a) and _all_or_nothing(b)
     return Paired(
         estimate(a, seed),
         estimate(b, seed),
@@ -67,8 +67,19 @@ def compare(a: Scores, b: Scores, seed: int = 0) -> Paired:
     )
 
 
+def alone(scores: Scores, seed: int = 0) -> Estimate:
+    """Of one calibration: where each score is 0 or 1 Wilson's interval (1927), which has a width for 0 of n as well;
+    else that of `estimate`."""
+    if not _all_or_nothing(scores):
+        return estimate(scores, seed)
+    right, n = int(scores.sum()), len(scores)
+    found = stats.binomtest(right, n).proportion_ci(LEVEL, method="wilson")
+    share = right / n
+    return Estimate(share, math.sqrt(share * (1 - share) / max(1, n - 1)), float(found.low), float(found.high), n)
+
+
 def estimate(scores: Scores, seed: int = 0) -> Estimate:
-    """Mean, standard error, and the bootstrap interval of the mean; equal scores have an interval of no width."""
+    """Mean, standard error, and the BCa bootstrap interval of the mean; equal scores have an interval of no width."""
     mean, stderr = float(scores.mean()), float(scores.std(ddof=1) / math.sqrt(len(scores)))
     if stderr == 0.0:
         return Estimate(mean, 0.0, mean, mean, len(scores))
@@ -101,6 +112,10 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """Exact two-sided McNemar: are the items that only one of them got right a fair coin's?"""
     total = only_a + only_b
     return 1.0 if total == 0 else float(stats.binomtest(only_a, total, 0.5).pvalue)
+
+
+def _all_or_nothing(scores: Scores) -> bool:
+    return bool(np.isin(scores, (0.0, 1.0)).all())
 
 
 def _bootstrap(scores: Scores, method: str, seed: int) -> tuple[float, float]:

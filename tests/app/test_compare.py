@@ -1,6 +1,8 @@
-"""`calib-explorer compare`: two calibrations on the same items, seeds averaged."""
+"""`calib-explorer compare` and `show --intervals`: calibrations on the same items, seeds averaged."""
 
 import csv
+import json
+import math
 from io import StringIO
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import pytest
 
 from app.failures import CommandError
 from app.paired import Filter, compare
+from app.show import show
+from pipeline.paired.tests import alone, estimate, mcnemar
 from pipeline.paired.tests import compare as both_ways
-from pipeline.paired.tests import mcnemar
 from store.folders import RunFolder
 from store.journal import Journal
 
@@ -39,7 +42,8 @@ def store(tmp_path: Path) -> Path:
             ]
             journal.write("item", rows)
             shared |= {"measure": "task", "quantity": "acc", "unit": "%", "better": "higher"}
-            journal.write("measurement", [{**shared, "value": 100 * sum(right) / 10, "n": 10}])
+            numbers = [{**shared, "value": 100 * sum(right) / 10}, {**shared, "quantity": "acc_norm", "value": 1.0}]
+            journal.write("measurement", [{**number, "n": 10} for number in numbers])
     return tmp_path / "results.duckdb"
 
 
@@ -94,3 +98,56 @@ def test_intervals_cover_and_equal_answers_do_not_differ() -> None:
     assert mcnemar(10, 0) == pytest.approx(2 / 1024)
     with pytest.raises(ValueError, match="two or more items"):
         both_ways(scores[:1], scores[:1])
+
+
+def test_intervals_are_over_the_items_that_make_the_number(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show("acc?task=arc", "json", None, store, "none", intervals=True)
+    cells = {cell["calibration"]: cell for cell in json.loads(capsys.readouterr().out)["cells"]}
+    for calibration, mean in (("en", 65), ("de", 35)):
+        cell = cells[calibration]
+        items = np.array([RIGHT[calibration, 0], RIGHT[calibration, 1]]).mean(axis=0)
+        expected = estimate(items)
+        assert (cell["value"], cell["n_items"], cell["n_seeds"]) == (pytest.approx(mean), 10, 2)
+        assert (cell["low"], cell["high"]) == pytest.approx((100 * expected.low, 100 * expected.high))
+    assert "low" not in cells["dense"]
+
+
+def test_intervals_stand_below_their_numbers_and_beside_them_in_csv(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show("acc?task=arc", "text", None, store, "none", intervals=True)
+    lines = capsys.readouterr().out.splitlines()
+    (place,) = (number for number, line in enumerate(lines) if line.startswith("en "))
+    low, high = map(float, lines[place + 1].strip().split("–"))
+    assert low < 65 < high
+    assert any("below: 95 % interval over 10 items, their means over 2 seeds" in line for line in lines)
+    show("acc?task=arc", "csv", None, store, "none", intervals=True)
+    (row,) = (row for row in csv.DictReader(StringIO(capsys.readouterr().out)) if row["calibration"] == "en")
+    assert list(row) == ["calibration", "de", "de low", "de high", "de items", "de seeds"]
+    assert (float(row["de low"]), float(row["de high"])) == pytest.approx((low, high), abs=0.05)
+    assert (row["de items"], row["de seeds"]) == ("10", "2")
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("acc?task=belebele&source=paper", "no items are stored behind acc belebele"),
+        ("acc_norm?task=arc", "no items are stored behind acc_norm arc"),
+        ("acc?task=arc&base=en", "'calib-explorer compare' tests differences"),
+        ("table1", "--intervals is for the matrix of a task"),
+    ],
+)
+def test_numbers_without_items_have_no_intervals(store: Path, what: str, message: str) -> None:
+    """Items hold the score of acc, which is not acc_norm's."""
+    with pytest.raises(CommandError, match=message):
+        show(what, "text", None, store, "none", intervals=True)
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 100), (27, 100), (99, 100), (1, 1)])
+def test_shares_have_wilsons_interval(right: int, n: int) -> None:
+    found = alone(np.array([1.0] * right + [0.0] * (n - right)))
+    z, p = 1.959963984540054, right / n
+    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    ends = [(middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)]
+    assert [found.mean, found.low, found.high] == pytest.approx([p, *ends], abs=1e-12)
+    assert found.n == n
