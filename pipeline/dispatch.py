@@ -201,7 +201,8 @@ class Dispatch:
 
 def label(run: RunSpec) -> str:
     """A run in a few words: "wanda-0.5 de"."""
-    words = [run.method_label, run.calibration.label if run.calibration else "", f"s{run.seed}" if run.seed else ""]
+    at = run.coordinates
+    words = [run.method_label, at.calibration, f"s{at.seed}" if at.seed else ""]
     return " ".join(word for word in words if word)
 
 

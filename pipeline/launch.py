@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from pipeline.spec import Grid, GridError, RunSpec
+from pipeline.spec import Checkpoint, Grid, GridError, RunSpec
 from pipeline.spec.grid import Axes, CalibrationText
 from pipeline.spec.measures import MeasureSpec
 from pipeline.spec.tasks import Task
@@ -79,8 +79,11 @@ def one_run_grid(runs: Path, run_id: str, languages: str | None = None, seed: in
     spec = run_spec(RunFolder.at(runs, run_id))
     if spec is None:
         raise GridError(f"no run {run_id} in {runs}: nothing to take the settings from")
-    text = spec.calibration
-    if text is None and languages is not None:
+    text, at = spec.calibration, spec.coordinates
+    if isinstance(spec.method, Checkpoint):
+        if (languages or at.calibration, at.seed if seed is None else seed) != (at.calibration, at.seed):
+            raise GridError(f"run {run_id} is a checkpoint from elsewhere: for others, name them in a grid file")
+    elif text is None and languages is not None:
         raise GridError(f"run {run_id} reads no calibration text: it is the same in every language")
     seed = spec.seed if seed is None else seed
     grid = Grid(

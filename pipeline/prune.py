@@ -23,8 +23,9 @@ from pipeline.masks import MaskSummary, PackedMask, pack
 from pipeline.methods import CannotPrune, Method
 from pipeline.residence import resident
 from pipeline.spec import Arithmetic
+from pipeline.spec.changing import Changing, Pruning, is_linear
 from pipeline.spec.frozen import nearest
-from pipeline.spec.methods import Changing, Dense, MethodSpec, Pruning, is_linear
+from pipeline.spec.methods import Dense, MethodSpec
 from pipeline.stream import BlockStream
 from pipeline.watch import watch
 

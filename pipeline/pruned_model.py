@@ -4,13 +4,18 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 
+import torch
+from transformers import PreTrainedModel
+
 from pipeline import text
 from pipeline.bench import BENCH
+from pipeline.checkpoint import adopt
 from pipeline.mask_file import MaskFile
 from pipeline.masks import MaskSummary, apply_masks, read_masks
+from pipeline.models import load_weights, locate
 from pipeline.progress import Report
-from pipeline.prune import prune
-from pipeline.spec import CalibrationSpec, Dense, RunSpec
+from pipeline.prune import BlockPruned, prune
+from pipeline.spec import CalibrationSpec, Checkpoint, Dense, RunSpec
 from pipeline.text import Tokens
 from pipeline.work import Work, noted
 from store.folders import RunFolder
@@ -53,6 +58,17 @@ def is_there(run: RunSpec, folder: RunFolder) -> bool:
     return found == expected
 
 
+def pruning(
+    run: RunSpec, model: PreTrainedModel, tokens: Tokens | None, device: torch.device
+) -> Iterator[BlockPruned]:
+    """The dense model's blocks as they are pruned in place, or taken from a checkpoint."""
+    if isinstance(run.method, Checkpoint):
+        other, weights = load_weights(run.method.path)
+        return adopt(model, other, weights.name, run.method)
+    ids = None if tokens is None else tokens.ids
+    return prune(model, ids, run.method, device, arithmetic=run.arithmetic)
+
+
 def _calibrate(work: Work, spec: CalibrationSpec) -> Tokens:
     """The calibration tokens, noted in the run's journal with the documents they came from."""
     tokens = text.calibration_tokens(spec, work.run.seed or 0, work.loaded.tokenizer)
@@ -73,14 +89,22 @@ def _calibrate(work: Work, spec: CalibrationSpec) -> Tokens:
     return tokens
 
 
+def _note_checkpoint(work: Work, path: str) -> None:
+    """Which checkpoint it is, noted beside what is noted already."""
+    weights = locate(path)
+    known = [work.record.values.get("note"), f"checkpoint of {weights.source} at {weights.revision}"]
+    work.record.write("running", {"note": "; ".join(filter(None, known))})
+
+
 def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     yield Report("prune")
+    if isinstance(work.run.method, Checkpoint):
+        _note_checkpoint(work, work.run.method.path)
     BENCH.change()
     summaries: list[MaskSummary] = []
     n_removed = n_weights = 0
     with MaskFile(work.folder.masks) as file:
-        ids = None if tokens is None else tokens.ids
-        for block in prune(work.loaded.model, ids, work.run.method, work.device, arithmetic=work.run.arithmetic):
+        for block in pruning(work.run, work.loaded.model, tokens, work.device):
             for name, mask in block.masks.items():
                 file.add(name, mask)
             summaries += block.summaries()

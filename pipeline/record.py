@@ -13,7 +13,7 @@ import polars
 from pipeline import provenance
 from pipeline.spec import RunSpec
 from pipeline.spec.calibration import parse_languages
-from pipeline.spec.methods import GPTQ, Dense, Pruning
+from pipeline.spec.methods import GPTQ, Checkpoint, Dense
 from store.errors import Busy, StoreError
 from store.folders import RunFolder, State
 from store.journal import Journal, next_attempt
@@ -36,7 +36,7 @@ class Record:
     def open(cls, folder: RunFolder, run: RunSpec, grid: str) -> "Record":
         """A new attempt that keeps what an earlier one found out. Hold the run's lock."""
         attempt = next_attempt(folder)
-        values = {**_previous(folder), **settings(run), "grid": grid, "attempt": attempt, "error": None}
+        values = {**as_written(folder), **settings(run), "grid": grid, "attempt": attempt, "error": None}
         queued = (folder.path / "spec.json").stat().st_mtime
         values.setdefault("created_at", datetime.fromtimestamp(queued, UTC))
         return cls(Journal(folder, attempt), values)
@@ -49,26 +49,29 @@ class Record:
 
 def settings(run: RunSpec) -> dict[str, Any]:
     """The columns of table `run` that the settings decide."""
-    method, text = run.method, run.calibration
-    pruning = method if isinstance(method, Pruning) else None
+    at, method = run.coordinates, run.method
+    text: dict[str, Any] = run.calibration.model_dump() if run.calibration else {}
+    if isinstance(method, Checkpoint):
+        text = {name: getattr(method.known, name) for name in ("source", "samples", "length")}
+        text["languages"] = method.known.calibration
     rounding = method if isinstance(method, GPTQ) else None
     return {
         "source": "run",
         "model": run.model_name,
         "model_source": run.model,
-        "method": method.name,
-        "pattern": None if isinstance(method, Dense) else method.pattern,
-        "sparsity": None if pruning is None else pruning.target_sparsity,
+        "method": at.method,
+        "pattern": at.pattern,
+        "sparsity": at.sparsity,
         "bits": None if rounding is None else rounding.bits,
         "group_size": None if rounding is None else rounding.group_size,
-        "numerics": None if isinstance(method, Dense) else run.arithmetic,
-        "calibration": None if text is None else text.label,
-        "calibration_languages": None if text is None else list(parse_languages(text.languages)),
-        "calibration_source": None if text is None else text.source,
-        "samples": None if text is None else text.samples,
-        "length": None if text is None else text.length,
-        "sampling": None if text is None else text.sampling,
-        "seed": run.seed,
+        "numerics": None if isinstance(method, (Dense, Checkpoint)) else run.arithmetic,
+        "calibration": at.calibration,
+        "calibration_languages": list(parse_languages(text["languages"])) if at.calibration else None,
+        "calibration_source": text.get("source"),
+        "samples": text.get("samples"),
+        "length": text.get("length"),
+        "sampling": text.get("sampling"),
+        "seed": at.seed,
         "spec": json.loads(run.canonical()),
     }
 
@@ -125,8 +128,8 @@ def _kind(line: str) -> str:
         return ""  # a line torn by a crash
 
 
-def _previous(folder: RunFolder) -> dict[str, Any]:
-    """The row as last written, without what the journal fills in."""
+def as_written(folder: RunFolder) -> dict[str, Any]:
+    """The row as a run last wrote it, without what the journal fills in."""
     paths = [segment.path for segment in segments_in(folder.journal) if segment.table == "run"]
     for path in reversed(paths):
         with suppress(OSError, polars.exceptions.PolarsError):

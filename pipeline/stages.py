@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from pipeline.spec import Dense, MeasureSpec, RunSpec
+from pipeline.spec import Checkpoint, Dense, MeasureSpec, RunSpec
 from pipeline.spec.tasks import Task
 from pipeline.together import walks
 
@@ -81,7 +81,8 @@ def stages(
         keeps = isinstance(run.method, Dense) or run.method.keeps_weights
         found.append(Stage("prune", PRUNE_PASSES[keeps] * machine.seconds(tokens, parameters)))
     elif not isinstance(run.method, Dense):
-        found.append(Stage("apply" if masks_ready else "prune", 0.2 + parameters / 50e6))
+        other = load + fetching(run.method.path) if isinstance(run.method, Checkpoint) else 0.0
+        found.append(Stage("apply" if masks_ready else "prune", 0.2 + parameters / 50e6 + other))
     for name, same in walks(missing).items():
         seconds = 0.0
         for together in same:

@@ -151,7 +151,6 @@ def _in_slice(run: Live, matrix: Matrix) -> bool:
 def _spec(folder: RunFolder) -> Live:
     """What a run prunes. pydantic reads it, so that a name on screen is the pipeline's."""
     from pipeline.launch import run_spec
-    from pipeline.spec.methods import Dense, Pruning
     from store.folders import State
 
     try:
@@ -160,17 +159,16 @@ def _spec(folder: RunFolder) -> Live:
         spec = None
     if spec is None:
         return Live(folder.run_id, State(""))
-    text = spec.calibration
-    pruning = spec.method if isinstance(spec.method, Pruning) else None
+    at = spec.coordinates
     return Live(
         run_id=folder.run_id,
         state=State(""),
         model=spec.model_name,
-        method=spec.method.name,
-        pattern=None if isinstance(spec.method, Dense) else spec.method.pattern,
-        sparsity=pruning.target_sparsity if pruning else None,
-        calibration=text.label if text else spec.method.name,
-        seed=spec.seed,
+        method=at.method,
+        pattern=at.pattern,
+        sparsity=at.sparsity,
+        calibration=at.calibration or at.method,
+        seed=at.seed,
     )
 
 

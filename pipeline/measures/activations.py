@@ -21,8 +21,8 @@ from pipeline.anatomy import linears
 from pipeline.lockstep import LockStep
 from pipeline.measures import OWN, Found, Measured
 from pipeline.spec import Activations
+from pipeline.spec.changing import is_linear
 from pipeline.spec.frozen import nearest
-from pipeline.spec.methods import is_linear
 from pipeline.stream import Logits
 from pipeline.windows import Windows
 

@@ -4,6 +4,8 @@ import hashlib
 import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,13 @@ def load(name: str, dtype: DType = "auto") -> Loaded:
     return _read(weights, dtype)
 
 
+def load_weights(name: str) -> tuple[PreTrainedModel, Weights]:
+    """A model without its tokenizer, in its own dtype, and where it came from. Raises ModelError."""
+    weights = locate(name)
+    log.info("loading %s from %s", weights.name, weights.source)
+    return _model(weights, "auto"), weights
+
+
 def locate(name: str) -> Weights:
     """The files of a model, fetched where they are not here yet. Raises ModelError."""
     if name in DEMOS:
@@ -119,29 +128,44 @@ def _of_hub(repo: str, revision: str | None) -> Weights:
 
 
 def _read(weights: Weights, dtype: DType) -> Loaded:
+    model = _model(weights, dtype)
+    with _loading(weights):
+        tokenizer = AutoTokenizer.from_pretrained(weights.folder, trust_remote_code=False)
+    return Loaded(model, tokenizer, weights.name, weights.source, weights.revision, weights.licence)
+
+
+def _model(weights: Weights, dtype: DType) -> PreTrainedModel:
     folder = weights.folder
     if not (folder / "config.json").is_file():
         holds = ", ".join(sorted(file.name for file in folder.iterdir())[:6]) or "nothing"
         raise ModelError(f"{folder} is no model: it has no config.json; it holds {holds}")
-    try:
-        with no_progress_bars():
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            if quantisation := config.to_dict().get("quantization_config"):
-                method = quantisation.get("quant_method", "it")
-                raise ModelError(
-                    f"{weights.name} is quantised already ({method}); an unquantised checkpoint is needed"
-                )
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder, config=config, dtype=dtype, trust_remote_code=False, output_loading_info=True
-            )
-    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, SafetensorError) as error:
-        words = " ".join(str(error).split())[:300]
-        raise ModelError(f"cannot load {weights.name} from {folder}: {type(error).__name__}: {words}") from error
+    with _loading(weights):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        if quantisation := config.to_dict().get("quantization_config"):
+            method = quantisation.get("quant_method", "it")
+            raise ModelError(f"{weights.name} is quantised already ({method}); an unquantised checkpoint is needed")
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder, config=config, dtype=dtype, trust_remote_code=False, output_loading_info=True
+        )
     model, report = loaded
     if absent := sorted(report["missing_keys"]):
         raise ModelError(f"{folder} lacks {len(absent)} weights of {weights.name}, the first is {absent[0]}")
-    return Loaded(model.eval(), tokenizer, weights.name, weights.source, weights.revision, weights.licence)
+    return model.eval()
+
+
+@contextmanager
+def _loading(weights: Weights) -> Iterator[None]:
+    """Tell what transformers raises as a ModelError, and keep its bars away."""
+    try:
+        with no_progress_bars():
+            yield
+    except ModelError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, SafetensorError) as error:
+        words = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"cannot load {weights.name} from {weights.folder}: {type(error).__name__}: {words}"
+        ) from error
 
 
 def _fingerprint(folder: Path) -> str:

@@ -17,6 +17,7 @@ from pipeline.spec.methods import (
     GPTQ,
     READS_NO_TEXT,
     RIA,
+    Checkpoint,
     Dense,
     Magnitude,
     MethodSpec,
@@ -24,7 +25,7 @@ from pipeline.spec.methods import (
     Wanda,
     WandaUpdate,
 )
-from pipeline.spec.run import Arithmetic, RunSpec
+from pipeline.spec.run import Arithmetic, Coordinates, RunSpec
 
 __all__ = [
     "GPTQ",
@@ -35,6 +36,8 @@ __all__ = [
     "Activations",
     "Arithmetic",
     "CalibrationSpec",
+    "Checkpoint",
+    "Coordinates",
     "Dense",
     "Fidelity",
     "Grid",

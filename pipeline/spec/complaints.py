@@ -82,7 +82,7 @@ def _names(context: dict[str, Any]) -> list[str]:
 
 def _valid_keys(keys: list[int | str], data: dict[str, Any]) -> list[str]:
     """The keys that the table at `keys` may have."""
-    from pipeline.spec import grid, measures, methods, tasks
+    from pipeline.spec import changing, grid, measures, methods, tasks
 
     table: Any = data
     for key in keys:
@@ -95,6 +95,6 @@ def _valid_keys(keys: list[int | str], data: dict[str, Any]) -> list[str]:
     if len(keys) == 2 and keys[0] == "task":
         return [name for name in tasks.Task.model_fields if name != "data"]
     if len(keys) > 1 and keys[-2] == "override":
-        return list(methods.Override.model_fields)
+        return list(changing.Override.model_fields)
     named: dict[str, type[BaseModel]] = {**methods.METHODS, **measures.MEASURES}
     return list((tables.get(tuple(keys)) or named[table["name"]]).model_fields)

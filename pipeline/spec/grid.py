@@ -12,7 +12,7 @@ from pipeline.spec.calibration import CalibrationSpec, Sampling, default_samplin
 from pipeline.spec.complaints import GridError, complain
 from pipeline.spec.frozen import Frozen, digest
 from pipeline.spec.measures import MeasureSpec
-from pipeline.spec.methods import READS_NO_TEXT, MethodSpec
+from pipeline.spec.methods import READS_NO_TEXT, Checkpoint, MethodSpec
 from pipeline.spec.run import DEMO_MODELS, Arithmetic, DType, RunSpec
 from pipeline.spec.sources import absolute, check_languages, check_source, is_undivided
 from pipeline.spec.task_check import check_task
@@ -141,10 +141,24 @@ class Grid(Frozen):
                 except ValueError as error:
                     raise GridError(f"{where}: {error}") from None
                 check_languages(names, self.calibration.source, "calibration", where)
+        self._check_checkpoints(path)
         self._check_tasks(path)
         for index, measure in enumerate(self.measure):
             check_source(measure.source, f"{path}: measure[{index}].source")
             check_languages(list(measure.languages), measure.source, "heldout", f"{path}: measure[{index}].languages")
+
+    def _check_checkpoints(self, path: Path) -> None:
+        """Refuse two checkpoints that matrices would take for one, and so for seeds to average over."""
+        known: dict[object, str] = {}
+        for index, method in enumerate(self.axes.method):
+            if not isinstance(method, Checkpoint) or method.known.calibration is None:
+                continue
+            place = (method.owner, RunSpec(model="", method=method).coordinates)
+            if (other := known.setdefault(place, method.path)) != method.path:
+                raise GridError(
+                    f"{path}: axes.method[{index}]: '{method.path}' and '{other}' have the same method, sparsity, "
+                    "calibration and seed; tell them apart, as with seed = 1"
+                )
 
     def _check_tasks(self, path: Path) -> None:
         for index, task in enumerate(self.task):
@@ -171,8 +185,12 @@ class Grid(Frozen):
 def _resolve(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A copy of `data` with directories made absolute and each measure's `sampling` filled in."""
     data = {**data}
-    if isinstance(axes := data.get("axes"), dict) and isinstance(models := axes.get("model"), list):
-        data["axes"] = {**axes, "model": [_model(model, folder) for model in models]}
+    if isinstance(axes := data.get("axes"), dict):
+        data["axes"] = axes = {**axes}
+        if isinstance(models := axes.get("model"), list):
+            axes["model"] = [_model(model, folder) for model in models]
+        if isinstance(methods := axes.get("method"), list):
+            axes["method"] = [_method(method, folder) for method in methods]
     if isinstance(calibration := data.get("calibration"), dict):
         data["calibration"] = _source(calibration, folder)
     if isinstance(measures := data.get("measure"), list):
@@ -186,6 +204,13 @@ def _model(model: Any, folder: Path) -> Any:
     if not isinstance(model, str) or model in DEMO_MODELS or not (folder / model).is_dir():
         return model
     return str((folder / model).resolve())
+
+
+def _method(method: Any, folder: Path) -> Any:
+    """A checkpoint's path is found as a model's."""
+    if not isinstance(method, dict) or method.get("name") != "checkpoint" or "path" not in method:
+        return method
+    return {**method, "path": _model(method["path"], folder)}
 
 
 def _measure(measure: Any, folder: Path) -> Any:

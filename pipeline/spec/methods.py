@@ -4,7 +4,10 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.spec.calibration import label
+from pipeline.spec.changing import Changing, Pattern, Pruning, group_of
 from pipeline.spec.frozen import Frozen
+from pipeline.spec.published import named
 
 
 class Dense(Frozen):
@@ -12,102 +15,6 @@ class Dense(Frozen):
 
     reads_text: ClassVar[bool] = False
     name: Literal["dense"]
-
-
-class Changing(Frozen):
-    """Settings that every method has that changes weights.
-
-    Each says whether it reads calibration text, and whether it leaves the weights it does not remove untouched: then
-    dense weights and masks are the pruned model.
-
-    skip_blocks: blocks left dense, by index; negative ones count from the end (paper, table 12: [0, -1]).
-    skip_linears: linears left dense in every block, by their dotted name or the end of it ("down_proj").
-    """
-
-    reads_text: ClassVar[bool]
-    keeps_weights: ClassVar[bool]
-    skip_blocks: tuple[int, ...] = ()
-    skip_linears: tuple[str, ...] = ()
-
-    def at(self, block: int, n_blocks: int, linear: str) -> "Changing | None":
-        """The settings of one linear; None where it stays dense."""
-        skipped = is_block(block, n_blocks, self.skip_blocks) or is_linear(linear, self.skip_linears)
-        return None if skipped else self
-
-
-class Override(Frozen):
-    """Another sparsity for some linears: those that are in `blocks` and named by `linears` (all, where not given)."""
-
-    blocks: tuple[int, ...] | None = None
-    linears: tuple[str, ...] | None = None
-    sparsity: float = Field(ge=0.0, lt=1.0)
-
-    def covers(self, block: int, n_blocks: int, linear: str) -> bool:
-        """True if this linear is one of them."""
-        in_blocks = self.blocks is None or is_block(block, n_blocks, self.blocks)
-        return in_blocks and (self.linears is None or is_linear(linear, self.linears))
-
-
-def is_block(block: int, n_blocks: int, listed: tuple[int, ...]) -> bool:
-    """True if `listed` names the block, from the front or, negative, from the end."""
-    return block in listed or block - n_blocks in listed
-
-
-def is_linear(linear: str, listed: tuple[str, ...]) -> bool:
-    """True if `listed` holds the linear's dotted name ("mlp.down_proj") or the end of it ("down_proj")."""
-    return any(f".{linear}".endswith(f".{name}") for name in listed)
-
-
-class Pruning(Changing):
-    """Settings that every pruning method has.
-
-    pattern: "unstructured", or "n:m": in each group of m consecutive inputs n weights are removed.
-    sparsity: share of removed weights, 0 <= sparsity < 1; for n:m it is n/m and need not be given.
-    override: other sparsities for some blocks or linears, unstructured only; of several that cover a linear the last
-        one counts.
-    """
-
-    pattern: str = "unstructured"
-    sparsity: float = Field(default=0.5, ge=0.0, lt=1.0)
-    override: tuple[Override, ...] = ()
-
-    @field_validator("pattern")
-    @classmethod
-    def _pattern(cls, pattern: str) -> str:
-        if pattern == "unstructured":
-            return pattern
-        removed, colon, group = pattern.partition(":")
-        if not (colon and removed.isdigit() and group.isdigit() and 0 < int(removed) < int(group)):
-            raise ValueError(f"'{pattern}' is no pattern; write 'unstructured' or 'n:m' with 0 < n < m, as '2:4'")
-        return pattern
-
-    @model_validator(mode="after")
-    def _one_sparsity(self) -> "Pruning":
-        if self.group and "sparsity" in self.model_fields_set and self.sparsity != self.target_sparsity:
-            raise ValueError(f"sparsity {self.sparsity:g} contradicts pattern '{self.pattern}'; leave it out")
-        if self.group and self.override:
-            raise ValueError(f"override: pattern '{self.pattern}' has one sparsity; leave it out")
-        return self
-
-    def at(self, block: int, n_blocks: int, linear: str) -> "Pruning | None":
-        """The settings of one linear, its sparsity among them; None where it stays dense."""
-        if super().at(block, n_blocks, linear) is None:
-            return None
-        covering = [entry.sparsity for entry in self.override if entry.covers(block, n_blocks, linear)]
-        return self.model_copy(update={"sparsity": covering[-1]}) if covering else self
-
-    @property
-    def group(self) -> tuple[int, int] | None:
-        """(n, m) of an n:m pattern, None where unstructured."""
-        if self.pattern == "unstructured":
-            return None
-        removed, _, size = self.pattern.partition(":")
-        return int(removed), int(size)
-
-    @property
-    def target_sparsity(self) -> float:
-        """The share of weights to remove in each pruned linear."""
-        return self.sparsity if self.group is None else self.group[0] / self.group[1]
 
 
 class Magnitude(Pruning):
@@ -198,7 +105,56 @@ class GPTQ(Changing):
         return f"{self.bits}bit/g{self.group_size}" if self.group_size else f"{self.bits}bit/row"
 
 
-MethodSpec = Annotated[Dense | Magnitude | Wanda | RIA | SparseGPT | WandaUpdate | GPTQ, Field(discriminator="name")]
+class Checkpoint(Changing):
+    """A model that somebody else pruned: its zeros are the mask, its weights the run's. Taken, not computed, by
+    pipeline/checkpoint.py.
+
+    path: a directory, a hub id, or "id@revision".
+    of, pattern, sparsity, calibration, source, samples, length, seed: how it was pruned, as far as that is known; it
+        places the run in matrices. What is not set is taken from a name like those of the paper's checkpoints.
+    """
+
+    reads_text: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
+    name: Literal["checkpoint"]
+    path: str = Field(min_length=1)
+    of: str | None = Field(default=None, pattern="^[a-z][a-z0-9_]*$")
+    pattern: Pattern | None = None
+    sparsity: float | None = Field(default=None, gt=0.0, lt=1.0)
+    calibration: str | None = None
+    source: str | None = None
+    samples: int | None = Field(default=None, ge=1)
+    length: int | None = Field(default=None, ge=2)
+    seed: int | None = None
+
+    @field_validator("calibration")
+    @classmethod
+    def _languages(cls, text: str | None) -> str | None:
+        if text is not None:
+            label(text)  # complains of what is no list of languages
+        return text
+
+    @property
+    def owner(self) -> str:
+        """Who has it: the hub's organisation, or the folder that the directory is in; "" where there is none."""
+        return self.path.rpartition("/")[0].rpartition("/")[2]
+
+    @property
+    def known(self) -> "Checkpoint":
+        """With what is not set filled in from the name."""
+        unset = {key: value for key, value in named(self.path).items() if getattr(self, key) is None}
+        filled = self.model_copy(update=unset)
+        group = group_of(filled.pattern)
+        if filled.sparsity is None and group is not None:
+            return filled.model_copy(update={"sparsity": group[0] / group[1]})
+        if filled.pattern is None and filled.sparsity is not None:
+            return filled.model_copy(update={"pattern": "unstructured"})
+        return filled
+
+
+MethodSpec = Annotated[
+    Dense | Magnitude | Wanda | RIA | SparseGPT | WandaUpdate | GPTQ | Checkpoint, Field(discriminator="name")
+]
 
 METHODS: dict[str, type[Dense | Changing]] = {
     get_args(spec.model_fields["name"].annotation)[0]: spec for spec in get_args(get_args(MethodSpec)[0])

@@ -9,9 +9,11 @@ SELECT
     dtype,
     numerics,
     CASE WHEN spec ->> '$.calibration.bos' = 'true' THEN 'bos' END,
+    taken,
     'skips ' || skip_blocks,
     nullif(trim(translate(regexp_replace(json_merge_patch(spec -> '$.method',
-      '{"name":null,"pattern":null,"sparsity":null,"bits":null,"group_size":null,"skip_blocks":null}')::VARCHAR,
+      '{"name":null,"pattern":null,"sparsity":null,"bits":null,"group_size":null,"skip_blocks":null,
+        "path":null,"of":null,"calibration":null,"source":null,"samples":null,"length":null,"seed":null}')::VARCHAR,
       '"\w+":(\[\]|false|null)(,|})', '', 'g'), '{}"', ''), ','), ''),
     left(model_revision, 8),
     CASE WHEN preview THEN 'preview' END) END AS setting,
@@ -21,4 +23,8 @@ SELECT
   error, paper_table, note,
   make_timestamp(epoch_us(written_at)) AS written_at, regexp_replace(lower(model), '^meta-', '') AS model_folded, run_key
 FROM (
-  SELECT *, nullif(translate(spec ->> '$.method.skip_blocks', '[]', ''), '') AS skip_blocks FROM run);
+  SELECT *, nullif(translate(spec ->> '$.method.skip_blocks', '[]', ''), '') AS skip_blocks,
+    -- a checkpoint from elsewhere: whose it is; its own name where nothing tells its calibration
+    CASE WHEN spec ->> '$.method.name' = 'checkpoint' THEN
+      trim('checkpoint ' || split_part(spec ->> '$.method.path', '/', CASE WHEN calibration IS NULL THEN -1 ELSE -2 END)) END AS taken
+  FROM run);

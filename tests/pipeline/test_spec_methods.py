@@ -7,7 +7,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.spec import GPTQ, Grid, GridError, MethodSpec, RunSpec, SparseGPT, Wanda
-from pipeline.spec.methods import METHODS, Changing, Pruning
+from pipeline.spec.changing import Changing, Pruning
+from pipeline.spec.methods import METHODS
 
 GRID = """
 name = "second-order"
@@ -54,7 +55,8 @@ def test_every_method_says_what_it_needs_and_does(name: str) -> None:
     assert issubclass(kind, Changing)
     assert isinstance(kind.reads_text, bool)
     assert isinstance(kind.keeps_weights, bool)
-    assert method(name=name).pattern
+    settings = {"path": "somewhere", "sparsity": 0.5} if name == "checkpoint" else {}
+    assert RunSpec(model="demo", method=method(name=name, **settings)).coordinates.pattern
 
 
 def test_sparsity_by_block_and_linear() -> None:
