@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from app.commands import analysing, machine, reading, running, storing
+from app.commands import analysing, exporting, machine, reading, running, storing
 from app.commands.options import Color, Store
 
 command = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
 )
-for group in (reading.commands, running.commands, analysing.commands, storing.commands, machine.commands):
-    for name, function in group.items():
+for group in (reading, running, analysing, exporting, storing, machine):
+    for name, function in group.commands.items():
         command.command(name)(function)
 
 
