@@ -4,7 +4,8 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.devices import Device, DeviceError, bind, choose, holders, try_claim
@@ -39,10 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _export(found: Chosen, store: Path, runs: Path, target: Path) -> None:
-    allowed = _device(found)
-    while (claim := try_claim((allowed,), "export-model", PATIENCE_S)) is None:
-        _say(f"waiting for the device, which {holders((allowed,))} uses")
-    with claim as device:
+    with _device(found) as device:
         bind(device)
         _say(f"loading {found.run.model}")
         import torch
@@ -64,10 +62,17 @@ def _export(found: Chosen, store: Path, runs: Path, target: Path) -> None:
     _say(f"Wrote {target}, {n_bytes / 1e6:,.1f} MB: {found.folder.run_id}, {how}.")
 
 
-def _device(found: Chosen) -> Device:
-    """The kind of device that the run was made on. Raises DeviceError where there is none here."""
-    on_cpu = found.record.get("device") in (None, "cpu")
-    return choose("cpu" if on_cpu else "cuda", None)[0]
+@contextmanager
+def _device(found: Chosen) -> Iterator[Device]:
+    """The kind of device that the run was made on, held where there is pruning to do. Raises DeviceError."""
+    if choice.is_cheap(found):
+        yield choose("cpu", None)[0]
+        return
+    allowed = choose("cpu" if found.record.get("device") in (None, "cpu") else "cuda", None)
+    while (claim := try_claim(allowed, "export-model", PATIENCE_S)) is None:
+        _say(f"waiting for the device, which {holders(allowed)} uses")
+    with claim as device:
+        yield device
 
 
 def _say(text: str) -> None:

@@ -9,6 +9,7 @@ import duckdb
 
 from pipeline.export.chosen import Chosen
 from pipeline.models import Loaded
+from pipeline.models.demo import DEMOS
 from pipeline.spec import GPTQ
 from pipeline.spec.changing import group_of
 from store.reader import open_reader
@@ -48,7 +49,9 @@ def card(chosen: Chosen, loaded: Loaded, how: str, store: Path, runs: Path) -> s
 def _front_matter(chosen: Chosen, loaded: Loaded) -> str:
     """What the hub reads."""
     lines = ["library_name: transformers", "pipeline_tag: text-generation"]
-    if loaded.source.startswith("hub:"):
+    if chosen.run.model in DEMOS:
+        lines.append(f"base_model: {DEMOS[chosen.run.model].hub}")
+    elif loaded.source.startswith("hub:"):
         lines.append(f"base_model: {loaded.source.removeprefix('hub:')}")
     if re.fullmatch(r"[A-Za-z0-9.-]+", loaded.licence):
         lines.append(f"license: {loaded.licence.lower()}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.launch import run_spec
 from pipeline.record import as_written
-from pipeline.spec import Dense, RunSpec
+from pipeline.spec import Checkpoint, Dense, RunSpec
 from store.folders import RunFolder, run_folders
 
 SHOWN = 5
@@ -40,6 +40,13 @@ def choose(runs: Path, name: str) -> Chosen:
         some = ", ".join(meant[:SHOWN]) + (", ..." if len(meant) > SHOWN else "")
         raise ExportError(f"'{name}' is part of {len(meant)} run ids; give more of one: {some}")
     return _finished(folders[meant[0]])
+
+
+def is_cheap(chosen: Chosen) -> bool:
+    """True where masks are applied, or another model's weights taken: nothing is pruned."""
+    method = chosen.run.method
+    assert not isinstance(method, Dense)
+    return isinstance(method, Checkpoint) or (method.keeps_weights and chosen.folder.masks.exists())
 
 
 def _finished(folder: RunFolder) -> Chosen:

@@ -46,6 +46,8 @@ def write(loaded: Loaded, model: str, card: str, target: Path) -> int:
                 for paper in locate(model).folder.glob(pattern):
                     shutil.copyfile(paper, made / paper.name)
             (made / "README.md").write_text(card, encoding="utf-8")
+            for file in made.iterdir():
+                shutil.copymode(made / "config.json", file)  # weights are written for their owner's eyes only
             n_bytes = sum(file.stat().st_size for file in made.iterdir())
             made.rename(target)
     except OSError as error:

@@ -99,6 +99,7 @@ def test_the_folder_gives_the_runs_logits(
     assert found.generation_config.temperature == 0.7
     assert AutoTokenizer.from_pretrained(target)("der Hund")["input_ids"]
     assert (target / "LICENSE.txt").exists()
+    assert len({file.stat().st_mode for file in target.iterdir()}) == 1
     assert [path.name for path in target.parent.iterdir()] == ["exported"]
     with safe_open(target / "model.safetensors", framework="pt") as file:
         assert "lm_head.weight" not in file.keys()  # noqa: SIM118  a safetensors file is no mapping
