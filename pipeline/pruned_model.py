@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import torch
 from transformers import PreTrainedModel
@@ -16,7 +16,9 @@ from pipeline.models import load_weights, locate
 from pipeline.progress import Report
 from pipeline.prune import BlockPruned, prune
 from pipeline.spec import CalibrationSpec, Checkpoint, Dense, RunSpec
+from pipeline.spec.sources import is_self
 from pipeline.text import Tokens
+from pipeline.text.self_calibration import Author, self_calibration_tokens
 from pipeline.work import Work, noted
 from store.folders import RunFolder
 
@@ -37,7 +39,7 @@ def make(work: Work) -> Iterator[Report]:
     tokens = None
     if run.calibration is not None:
         yield Report("calibrate")
-        tokens = _calibrate(work, run.calibration)
+        tokens = yield from _calibrate(work, run.calibration)
         yield Report("calibrate", 1.0)
     yield from _prune(work, tokens)
 
@@ -69,9 +71,13 @@ def pruning(
     return prune(model, ids, run.method, device, arithmetic=run.arithmetic)
 
 
-def _calibrate(work: Work, spec: CalibrationSpec) -> Tokens:
+def _calibrate(work: Work, spec: CalibrationSpec) -> Generator[Report, None, Tokens]:
     """The calibration tokens, noted in the run's journal with the documents they came from."""
-    tokens = text.calibration_tokens(spec, work.run.seed or 0, work.loaded.tokenizer)
+    seed = work.run.seed or 0
+    if is_self(spec.source):
+        tokens = yield from self_calibration_tokens(spec, seed, Author(work.loaded, work.device))
+    else:
+        tokens = text.calibration_tokens(spec, seed, work.loaded.tokenizer)
     rows = [
         {
             "sequence": index,

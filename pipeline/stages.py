@@ -11,12 +11,16 @@ from pathlib import Path
 import platformdirs
 
 from pipeline.spec import Checkpoint, Dense, MeasureSpec, RunSpec
+from pipeline.spec.sources import is_self
 from pipeline.spec.tasks import Task
 from pipeline.together import walks
 
 PRUNE_PASSES = {True: 2.4, False: 5.0}
 """Two passes of the calibration tokens through each block, running sums and sorting; Hessians and solving where the
 method updates the weights that it keeps."""
+
+WRITE_PASSES = 4.0
+"""Of calibration text that the model writes: a token at a time, many sequences side by side."""
 
 MEASURE_PASSES = {False: 1.3, True: 2.4}
 """One pass and the head; with the dense model's pass where a measure compares."""
@@ -77,7 +81,8 @@ def stages(
     found = [Stage("load", 0.3 * load if model_ready else START_S + load + fetching(run.model))]
     if run.calibration is not None and not masks_ready:
         tokens = run.calibration.samples * run.calibration.length
-        found.append(Stage("calibrate", 0.2 + tokens / 100e3))
+        writing = WRITE_PASSES * machine.seconds(tokens, parameters) if is_self(run.calibration.source) else 0.0
+        found.append(Stage("calibrate", 0.2 + tokens / 100e3 + writing))
         keeps = isinstance(run.method, Dense) or run.method.keeps_weights
         found.append(Stage("prune", PRUNE_PASSES[keeps] * machine.seconds(tokens, parameters)))
     elif not isinstance(run.method, Dense):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from pipeline.scoring.budget import Budget
 from pipeline.scoring.request import Written, too_long
@@ -63,7 +63,7 @@ def generate(
 
 def _write(runner: Runner, tokenizer: PreTrainedTokenizerBase, rows: list[_Row]) -> dict[int, Written]:
     tokens, attended = left_padded([row.wish.prompt for row in rows])
-    cache, ends = runner.new_cache(), _end_tokens(runner, tokenizer)
+    cache, ends = runner.new_cache(), end_tokens(runner.model, tokenizer)
     written: dict[int, Written] = {}
     while True:
         last = torch.zeros_like(tokens, dtype=torch.bool)
@@ -96,9 +96,9 @@ def _choose(logits: Float[Tensor, "rows vocabulary"]) -> list[int]:
     return chosen
 
 
-def _end_tokens(runner: Runner, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """The tokenizer's EOS, and those of the model's generation settings (Llama 3 ends a turn with another one)."""
-    settings = getattr(runner.model, "generation_config", None)
+    settings = getattr(model, "generation_config", None)
     own = getattr(settings, "eos_token_id", None)
     several = own if isinstance(own, list) else [own]
     return {token for token in (*several, tokenizer.eos_token_id) if isinstance(token, int)}

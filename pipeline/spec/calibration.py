@@ -1,6 +1,6 @@
 """What a grid may say of calibration text: languages and their shares, source, size, sampling."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -8,16 +8,23 @@ from pipeline.spec.frozen import Frozen
 
 Sampling = Literal["window", "pack"]
 
+Temperature = Annotated[float, Field(ge=0.0)]
+
+PLAIN = (1.0, 1.0)
+"""Sampling from the model's own distribution."""
+
 
 class CalibrationSpec(Frozen):
     """Calibration text, resolved: enough to draw the same tokens again.
 
     languages: as listed, "de", "en+de", "de*3+en" (three times as many sequences of de as of en).
-    source: "demo", "mc4", "fineweb-2", "wikipedia", a directory, or "tokens:FILE.npy".
+    source: "demo", "mc4", "fineweb-2", "wikipedia", a directory, "tokens:FILE.npy", or "self": written by the model
+        itself, from openings of each language (ours; "self:DIR": also those in DIR/LANG.txt, one a line).
     samples, length: number of sequences and tokens in each.
     sampling: "window" draws one random window from a document longer than `length` (the rule of Wanda's and
         SparseGPT's code); "pack" concatenates documents with EOS and cuts.
     bos: put a BOS token in front of every sequence (inside `length`). The references do not.
+    temperature: for "self": of a document's first token and after ten of them, linear in between; 0 is greedy.
     """
 
     languages: str
@@ -26,6 +33,7 @@ class CalibrationSpec(Frozen):
     length: int = Field(ge=2)
     sampling: Sampling
     bos: bool = False
+    temperature: tuple[Temperature, Temperature] = PLAIN
 
     @property
     def label(self) -> str:

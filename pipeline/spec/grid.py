@@ -8,13 +8,20 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from pipeline.spec.calibration import CalibrationSpec, Sampling, default_sampling, parse_languages
+from pipeline.spec.calibration import (
+    PLAIN,
+    CalibrationSpec,
+    Sampling,
+    Temperature,
+    default_sampling,
+    parse_languages,
+)
 from pipeline.spec.complaints import GridError, complain
 from pipeline.spec.frozen import Frozen, digest
 from pipeline.spec.measures import MeasureSpec
 from pipeline.spec.methods import READS_NO_TEXT, Checkpoint, MethodSpec
 from pipeline.spec.run import DEMO_MODELS, Arithmetic, DType, RunSpec
-from pipeline.spec.sources import absolute, check_languages, check_source, is_undivided
+from pipeline.spec.sources import absolute, check_languages, check_source, is_self, is_undivided
 from pipeline.spec.task_check import check_task
 from pipeline.spec.tasks import Task, hashed, resolved
 
@@ -39,6 +46,7 @@ class CalibrationText(Frozen):
     length: int = Field(default=2048, ge=2)
     sampling: Sampling | None = None
     bos: bool = False
+    temperature: tuple[Temperature, Temperature] = PLAIN
 
 
 class Grid(Frozen):
@@ -123,6 +131,7 @@ class Grid(Frozen):
             length=text.length,
             sampling=text.sampling or default_sampling(text.source),
             bos=text.bos,
+            temperature=text.temperature,
         )
 
     def _check(self, path: Path) -> None:
@@ -133,18 +142,11 @@ class Grid(Frozen):
         if needs_text and self.calibration is None:
             raise GridError(f"{path}: [calibration] is missing, and '{needs_text[0]}' reads calibration text")
         if self.calibration is not None:
-            check_source(self.calibration.source, f"{path}: calibration.source")
-            for index, languages in enumerate(self.axes.calibration):
-                where = f"{path}: axes.calibration[{index}]"
-                try:
-                    names = list(parse_languages(languages))
-                except ValueError as error:
-                    raise GridError(f"{where}: {error}") from None
-                check_languages(names, self.calibration.source, "calibration", where)
+            self._check_calibration(self.calibration, path)
         self._check_checkpoints(path)
         self._check_tasks(path)
         for index, measure in enumerate(self.measure):
-            check_source(measure.source, f"{path}: measure[{index}].source")
+            check_source(measure.source, "heldout", f"{path}: measure[{index}].source")
             check_languages(list(measure.languages), measure.source, "heldout", f"{path}: measure[{index}].languages")
 
     def _check_checkpoints(self, path: Path) -> None:
@@ -159,6 +161,20 @@ class Grid(Frozen):
                     f"{path}: axes.method[{index}]: '{method.path}' and '{other}' have the same method, sparsity, "
                     "calibration and seed; tell them apart, as with seed = 1"
                 )
+
+    def _check_calibration(self, text: CalibrationText, path: Path) -> None:
+        check_source(text.source, "calibration", f"{path}: calibration.source")
+        if text.temperature != PLAIN and not is_self(text.source):
+            raise GridError(f"{path}: calibration.temperature: '{text.source}' is not written; it goes with 'self'")
+        if text.sampling == "window" and is_self(text.source):
+            raise GridError(f"{path}: calibration.sampling: a text that is written has no windows; leave it out")
+        for index, languages in enumerate(self.axes.calibration):
+            where = f"{path}: axes.calibration[{index}]"
+            try:
+                names = list(parse_languages(languages))
+            except ValueError as error:
+                raise GridError(f"{where}: {error}") from None
+            check_languages(names, text.source, "calibration", where)
 
     def _check_tasks(self, path: Path) -> None:
         for index, task in enumerate(self.task):

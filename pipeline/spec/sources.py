@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipeline.openings import FOLDER
 from pipeline.spec.complaints import GridError
 from pipeline.spec.frozen import nearest
 from pipeline.spec.languages import LANGUAGES
@@ -11,9 +12,17 @@ SUFFIXES = (".jsonl", ".txt", ".parquet")
 PARTS = ("calibration", "heldout")
 
 
-def check_source(source: str, where: str) -> None:
-    """Raise GridError unless `source` is a known corpus, a directory, or an existing "tokens:FILE.npy"."""
+def check_source(source: str, split: str, where: str) -> None:
+    """Raise GridError unless `source` is a known corpus, a directory, an existing "tokens:FILE.npy" or, for
+    calibration, "self" or "self:DIR"."""
     if source in CORPORA:
+        return
+    if is_self(source):
+        if split != "calibration":
+            raise GridError(f"{where}: '{source}' is text that the model writes itself, to calibrate with only")
+        folder = source.removeprefix("self:")
+        if source != "self" and not Path(folder).is_dir():
+            raise GridError(f"{where}: '{source}': no directory {folder}; it should hold openings, LANG.txt")
         return
     if source.startswith("tokens:"):
         file = Path(source.removeprefix("tokens:"))
@@ -32,11 +41,36 @@ def check_languages(languages: list[str], source: str, split: str, where: str) -
     LANG.txt or LANG.parquet, or in folders "calibration" and "heldout" of such files."""
     if source.startswith("tokens:"):
         return
+    if is_self(source):
+        _check_openings(languages, source, where)
+        return
     available = list(LANGUAGES) if source in CORPORA else sorted(text_files(plain_directory(source)[0], split))
     for language in languages:
         if language not in available:
             has = nearest(language, available) if available else f"no {' or '.join(SUFFIXES)} files there"
             raise GridError(f"{where}: no text in '{language}' from {source}; {has}")
+
+
+def _check_openings(languages: list[str], source: str, where: str) -> None:
+    available = openings(source)
+    for language in languages:
+        if language not in available:
+            raise GridError(
+                f"{where}: no openings in '{language}'; there are {', '.join(available)}. Write {language}.txt, one "
+                'opening of a text a line, and say source = "self:DIRECTORY" of that file'
+            )
+
+
+def is_self(source: str) -> bool:
+    """True for text that the model writes itself: "self", or "self:DIR" with openings of one's own."""
+    return source == "self" or source.startswith("self:")
+
+
+def openings(source: str) -> dict[str, Path]:
+    """The file of openings of each language, LANG.txt: those of "self:DIR" before ours."""
+    folders = [FOLDER, *([Path(source.removeprefix("self:"))] if source != "self" else [])]
+    files = {file.stem: file for folder in folders for file in folder.glob("*.txt")}
+    return dict(sorted(files.items()))
 
 
 def text_files(directory: Path, split: str) -> dict[str, Path]:
@@ -55,7 +89,7 @@ def plain_directory(source: str) -> tuple[Path, str | None]:
 def is_undivided(source: str) -> bool:
     """True for a directory that has no folders for the two splits and names none of its parts."""
     directory, part = plain_directory(source)
-    if source in CORPORA or part is not None or not directory.is_dir():
+    if source in CORPORA or is_self(source) or part is not None or not directory.is_dir():
         return False
     return not any((directory / split).is_dir() for split in PARTS)
 
@@ -64,7 +98,9 @@ def absolute(source: str, folder: Path) -> str:
     """`source` with the directory or file it names made absolute; relative ones are relative to `folder`."""
     if source.startswith("tokens:"):
         return f"tokens:{(folder / source.removeprefix('tokens:')).resolve()}"
-    if source in CORPORA:
+    if source.startswith("self:"):
+        return f"self:{(folder / source.removeprefix('self:')).resolve()}"
+    if source in CORPORA or is_self(source):
         return source
     directory, part = plain_directory(str(folder / source))
     if not directory.is_dir():

@@ -5,6 +5,7 @@ Shapes: samples = number of sequences, length = tokens in each.
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import torch
@@ -45,7 +46,8 @@ class Tokens:
 def calibration_tokens(spec: CalibrationSpec, seed: int, tokenizer: PreTrainedTokenizerBase) -> Tokens:
     """The calibration text of a run: the languages' shares one after the other, in listed order.
 
-    The same spec, seed and tokenizer give the same tokens. Raises TextError where there is too little text.
+    The same spec, seed and tokenizer give the same tokens. Raises TextError where there is too little text. Text that
+    the model writes itself is in pipeline.text.self_calibration.
     """
     shares = {language: share for language, share in spec.shares().items() if share}
     if spec.source.startswith("tokens:"):
@@ -59,8 +61,7 @@ def calibration_tokens(spec: CalibrationSpec, seed: int, tokenizer: PreTrainedTo
             )
             for language, share in shares.items()
         ]
-    languages = tuple(language for language, share in shares.items() for _ in range(share))
-    return _tokens(parts, languages, tokenizer)
+    return joined(parts, shares, tokenizer)
 
 
 def heldout_tokens(measure: Heldout, language: str, tokenizer: PreTrainedTokenizerBase) -> Tokens:
@@ -79,7 +80,7 @@ def heldout_tokens(measure: Heldout, language: str, tokenizer: PreTrainedTokeniz
             measure.seed,
         )
         part = _drawn(request, tokenizer)
-    return _tokens([part], (language,) * measure.samples, tokenizer)
+    return joined([part], {language: measure.samples}, tokenizer)
 
 
 def overlap(calibration: Tokens, heldout: Tokens) -> tuple[Document, ...]:
@@ -109,7 +110,9 @@ def _from_file(
     return read_rows(asked.source, language, first, samples, asked.length, len(tokenizer))
 
 
-def _tokens(parts: list[Drawn], languages: tuple[str, ...], tokenizer: PreTrainedTokenizerBase) -> Tokens:
+def joined(parts: list[Drawn], shares: Mapping[str, int], tokenizer: PreTrainedTokenizerBase) -> Tokens:
+    """The parts of several languages one after the other. shares: sequences of each, in the order of the parts."""
+    languages = tuple(language for language, share in shares.items() for _ in range(share))
     ids = torch.cat([part.ids for part in parts])
     documents = tuple(document for part in parts for document in part.documents)
     texts = tokenizer.batch_decode(ids.tolist(), skip_special_tokens=True, clean_up_tokenization_spaces=False)

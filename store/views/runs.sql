@@ -10,6 +10,7 @@ SELECT
     numerics,
     CASE WHEN spec ->> '$.calibration.bos' = 'true' THEN 'bos' END,
     taken,
+    'temperature ' || (spec ->> '$.calibration.temperature'),
     'skips ' || skip_blocks,
     nullif(trim(translate(regexp_replace(json_merge_patch(spec -> '$.method',
       '{"name":null,"pattern":null,"sparsity":null,"bits":null,"group_size":null,"skip_blocks":null,
