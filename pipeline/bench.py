@@ -1,80 +1,86 @@
-"""The model on a worker's bench: loaded once, made dense again before each run."""
+"""The model on a worker's bench: loaded once, made dense again before each run.
+
+Its dense weights are the checkpoint's files, mapped. What a run changes lies in a scratch file, mapped too, and is
+made block by block: neither must fit into memory.
+"""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
-import psutil
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline import models
 from pipeline.anatomy import find_blocks, linears
 from pipeline.models import Loaded
+from pipeline.scratch import Scratch
 from pipeline.spec.run import DType
 from pipeline.text import Tokens
-
-COPY_SHARE = 0.4
-"""Of the free memory, for a copy of the dense weights; a model that needs more is loaded again for each run."""
 
 
 @dataclass
 class Bench:
-    """At most one model, with a copy of the weights that pruning changes.
+    """At most one model, and a place for the weights that pruning changes.
 
+    folder: on whose disk the scratch file lies.
     windows: held-out tokens of the model's tokenizer, by text and language.
     """
 
+    folder: Path = Path()
     loaded: Loaded | None = None
     windows: dict[tuple[str, str], Tokens] = field(default_factory=dict)
     _of: tuple[str, DType] | None = None
     _dense: dict[str, Tensor] = field(default_factory=dict)
-    _touched: bool = False
+    _changed: dict[str, Tensor] = field(default_factory=dict)
+    _scratch: Scratch | None = None
 
     def take(self, name: str, dtype: DType) -> Loaded:
         """The dense model. Raises ModelError."""
-        same = self._of == (name, dtype) and self.loaded is not None
-        if not same or (self._touched and not self._dense):
-            self._clear()
-            self.loaded = models.load(name, dtype)
-            self._of = (name, dtype)
-        elif self._touched:
-            self._restore()
-        self._touched = False
-        assert self.loaded is not None
+        if self._of == (name, dtype) and self.loaded is not None:
+            self._wear({name: self._dense[name] for name in self._changed})
+            return self.loaded
+        self._clear()
+        self.loaded = models.load(name, dtype)
+        self._of = (name, dtype)
         return self.loaded
 
-    def change(self) -> None:
-        """Announce that the weights of the model are going to be changed."""
+    def change(self, index: int | None = None) -> None:
+        """Let the linears of block `index` be overwritten (None: of all blocks).
+
+        Until the model is taken again, they are copies of the dense ones in the scratch file. Call it while the block
+        is at home (pipeline/residence.py). Raises OSError where the disk is full.
+        """
         assert self.loaded is not None
-        if not self._dense:
-            prunable = _prunable(self.loaded.model)
-            needed = sum(linear.weight.numel() * linear.weight.element_size() for linear in prunable.values())
-            if needed < COPY_SHARE * psutil.virtual_memory().available:
-                self._dense = {name: linear.weight.detach().clone() for name, linear in prunable.items()}
-        self._touched = True
+        paths = list(find_blocks(self.loaded.model))
+        within = tuple(f"{path}." for path in (paths if index is None else paths[index : index + 1]))
+        dense = self.dense()
+        if self._scratch is None:
+            self._scratch = Scratch(self.folder, sum(weight.nbytes for weight in dense.values()), len(dense))
+        chosen = [name for name in dense if name.startswith(within)]
+        for name in chosen:
+            if name in self._changed:
+                self._changed[name].copy_(dense[name])
+            else:
+                self._changed[name] = self._scratch.copy(dense[name])
+        self._wear({name: self._changed[name] for name in chosen})
 
     def dense(self) -> dict[str, Tensor]:
-        """The dense weights of all linears inside blocks, by their dotted paths. Where there was no room for a copy,
-        the model is loaded a second time. Raises ModelError."""
+        """The dense weights of all linears inside blocks, by their dotted paths."""
         assert self.loaded is not None
-        assert self._of is not None
-        if self._touched and not self._dense:
-            again = models.load(*self._of).model
-            return {name: linear.weight.detach() for name, linear in _prunable(again).items()}
-        return self._dense or {name: linear.weight.detach() for name, linear in _prunable(self.loaded.model).items()}
+        if not self._dense:
+            self._dense = {name: linear.weight.data for name, linear in _prunable(self.loaded.model).items()}
+        return self._dense
 
-    @torch.no_grad()
-    def _restore(self) -> None:
+    def _wear(self, weights: dict[str, Tensor]) -> None:
         assert self.loaded is not None
-        for name, linear in _prunable(self.loaded.model).items():
-            linear.weight.copy_(self._dense[name])
+        for name, weight in weights.items():
+            self.loaded.model.get_submodule(name).weight.data = weight
 
     def _clear(self) -> None:
         """Let go of the old model before the new one comes."""
-        self.loaded, self._of = None, None
-        self._dense.clear()
+        self.loaded, self._of, self._scratch = None, None, None
+        self._dense, self._changed = {}, {}
         self.windows.clear()
-        self._touched = False
 
 
 def _prunable(model: PreTrainedModel) -> dict[str, nn.Linear]:

@@ -118,13 +118,13 @@ def _statistics(
 def _prune_block(
     method: Method, chosen: Mapping[str, Changing], path: str, block: nn.Module, statistics: dict[str, Any]
 ) -> dict[str, PackedMask]:
-    """Prune the chosen linears; the masks by the linears' dotted paths in the model."""
+    """Prune the chosen linears, using up their statistics; the masks by the linears' dotted paths in the model."""
     masks = {}
     for name, spec in chosen.items():
         linear = block.get_submodule(name)
         assert isinstance(linear, nn.Linear)
         try:
-            pruned = method.prune(spec, linear.weight, statistics.get(name))
+            pruned = method.prune(spec, linear.weight, statistics.pop(name, None))
         except CannotPrune as error:
             raise CannotPrune(f"{path}.{name}: {error}") from None
         linear.weight.copy_(pruned.weight)

@@ -106,7 +106,7 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     yield Report("prune")
     if isinstance(work.run.method, Checkpoint):
         _note_checkpoint(work, work.run.method.path)
-    BENCH.change()
+    BENCH.change(0)
     summaries: list[MaskSummary] = []
     n_removed = n_weights = 0
     with MaskFile(work.folder.masks) as file:
@@ -117,6 +117,8 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
             n_removed += block.n_removed
             n_weights += block.n_weights
             done = block.index + 1
+            if done < block.n_blocks:
+                BENCH.change(done)
             yield Report("prune", done / block.n_blocks, f"block {done} of {block.n_blocks}")
     if summaries:
         path = f"{work.folder.run_id}/{work.folder.masks.name}"

@@ -23,10 +23,10 @@ def smallest_in_rows(scores: Float[Tensor, "rows columns"], count: int) -> Bool[
     chosen = scores < limit
     missing = count - chosen.sum(dim=1, keepdim=True)
     tied = scores == limit
-    exact = tied.sum(dim=1, keepdim=True) == missing
-    if bool(exact.all()):
-        return chosen | tied
-    return chosen | (tied & (tied.cumsum(dim=1) <= missing))
+    spare = tied.sum(dim=1) > missing[:, 0]  # rows with more ties than wanted: few
+    if bool(spare.any()):
+        tied[spare] &= tied[spare].cumsum(dim=1) <= missing[spare]
+    return chosen.logical_or_(tied)
 
 
 def smallest_in_groups(

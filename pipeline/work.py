@@ -44,6 +44,7 @@ def begin(todo: Todo, folder: RunFolder, record: Record, device: Device, threads
     torch.set_num_threads(threads)
     target = _target(device)
     yield Report("load")
+    BENCH.folder = folder.path
     loaded = BENCH.take(todo.run.model, todo.run.dtype)
     record.write("running", _facts(loaded))
     yield Report("load", 1.0)
