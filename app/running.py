@@ -29,13 +29,19 @@ class Options:
     threads: int | None = None
     workers: int | None = None
     retry_failed: bool = False
+    dry_run: bool = False
     quiet: bool = False
     json: bool = False
 
     def arguments(self) -> tuple[str, ...]:
         """As `python -m pipeline` wants them, but for the models."""
         values = {"--device": self.device, "--threads": self.threads, "--workers": self.workers}
-        flags = {"--retry-failed": self.retry_failed, "--quiet": self.quiet, "--json": self.json}
+        flags = {
+            "--retry-failed": self.retry_failed,
+            "--dry-run": self.dry_run,
+            "--quiet": self.quiet,
+            "--json": self.json,
+        }
         pairs = [(name, str(value)) for name, value in values.items() if value is not None]
         return (*itertools.chain.from_iterable(pairs), *(name for name, is_set in flags.items() if is_set))
 

@@ -4,9 +4,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.outcome import BAD_INPUT, INTERRUPTED
-from pipeline.spec import GridError
+from pipeline.outcome import BAD_INPUT, DONE, INTERRUPTED
+from pipeline.spec import Grid, GridError
+
+if TYPE_CHECKING:
+    from pipeline.driver import Options
 
 EXAMPLES = """
 examples:
@@ -15,6 +19,7 @@ examples:
   python -m pipeline table-1.toml --store /data/llama/results.duckdb --device cuda:1
   python -m pipeline table-1.toml --retry-failed
   python -m pipeline demo --model demo-gemma   the same grid of another model
+  python -m pipeline table-1.toml --dry-run    what that would do and take: runs, memory, disk, time
 
 The same command again does only what is missing: after Ctrl-C, a crash, or a change of the measures.
 
@@ -48,6 +53,8 @@ def _drive(options: argparse.Namespace) -> int:
         workers=options.workers,
         retry_failed=options.retry_failed,
     )
+    if options.dry_run:
+        return _foresee(grid, chosen, as_json=options.json)
     shown = screen.choose(quiet=options.quiet, as_json=options.json)
     try:
         return drive(grid, chosen, shown)
@@ -57,6 +64,17 @@ def _drive(options: argparse.Namespace) -> int:
         return _complain(f"cannot write in {chosen.store.parent}: {error.strerror or error}: {error.filename or ''}")
     finally:
         shown.close()
+
+
+def _foresee(grid: Grid, chosen: "Options", *, as_json: bool) -> int:
+    from pipeline.devices import DeviceError
+    from pipeline.forecast.dry_run import dry_run
+
+    try:
+        dry_run(grid, chosen, as_json=as_json)
+    except DeviceError as error:
+        return _complain(str(error))
+    return DONE
 
 
 def _complain(message: str) -> int:
@@ -87,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=_positive, help="CPU threads of a worker (default: all cores)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, or cuda:N (default: auto)")
     parser.add_argument("--workers", type=_positive, help="runs at the same time (default: one a GPU; one on a CPU)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done and what it takes; do nothing")
     parser.add_argument("--retry-failed", action="store_true", help="try runs again that failed in an earlier call")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     parser.add_argument("--json", action="store_true", help="progress and messages as JSON, one object a line")

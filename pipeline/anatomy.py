@@ -12,10 +12,11 @@ class UnsupportedModel(ValueError):
     """A model that cannot be streamed block by block; says what is in the way, and where."""
 
 
-def find_blocks(model: PreTrainedModel) -> dict[str, nn.Module]:
+def find_blocks(model: PreTrainedModel, *, empty: bool = False) -> dict[str, nn.Module]:
     """The model's blocks in order, by their dotted path ("model.layers.0").
 
-    They are the only non-empty ModuleList of GradientCheckpointingLayer under the decoder.
+    Blocks are the only non-empty ModuleList of GradientCheckpointingLayer under the decoder.
+    empty: whether the model may be without weights (meta device).
     Raises UnsupportedModel for encoder-decoders, several or no such lists, weights not loaded, and blocks with
     weights outside nn.Linear.
     """
@@ -32,7 +33,7 @@ def find_blocks(model: PreTrainedModel) -> dict[str, nn.Module]:
     path = next(name for name, module in model.named_modules() if module is lists[0])
     blocks = {f"{path}.{name}": block for name, block in lists[0].named_children()}
     for name, block in blocks.items():
-        _check(name, block, kind)
+        _check(name, block, kind, empty=empty)
     return blocks
 
 
@@ -47,12 +48,12 @@ def _holds_blocks(module: nn.Module) -> bool:
     return all(isinstance(child, GradientCheckpointingLayer) for child in module)
 
 
-def _check(path: str, block: nn.Module, kind: str) -> None:
+def _check(path: str, block: nn.Module, kind: str, *, empty: bool) -> None:
     """Refuse what pruning would silently skip or break."""
     inside = {id(linear.weight) for linear in linears(block).values()}
     outside: list[tuple[str, nn.Parameter]] = []
     for name, parameter in block.named_parameters():
-        if parameter.is_meta:
+        if parameter.is_meta and not empty:
             raise UnsupportedModel(
                 f"{kind}: {path}.{name} is not loaded (meta device); load the model without offloading"
             )

@@ -109,7 +109,7 @@ class Driver:
     def _dispatch(
         self, found: Plan, allowed: tuple[devices.Device, ...], engine: LocalEngine, outcome: Outcome
     ) -> Dispatch:
-        threads = self._threads(allowed)
+        threads = threads_of(self.options, allowed)
         arguments = {
             "runs": self.options.runs,
             "grid": self.grid.grid_id,
@@ -125,19 +125,13 @@ class Driver:
 
     @contextmanager
     def _engine(self, allowed: tuple[devices.Device, ...]) -> Iterator[LocalEngine]:
-        threads = str(self._threads(allowed))
+        threads = str(threads_of(self.options, allowed))
         environment = {**os.environ, "OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
         engine = LocalEngine(min(self.options.workers or len(allowed), len(allowed)), environment, self.folder.log)
         try:
             yield engine
         finally:
             engine.close()
-
-    def _threads(self, allowed: tuple[devices.Device, ...]) -> int:
-        """Threads of a worker: as asked, or the cores shared out."""
-        if self.options.threads is not None:
-            return self.options.threads
-        return max(1, cores() // (self.options.workers or len(allowed)))
 
     def _queue_folders(self, found: Plan) -> None:
         for todo in found.todo:
@@ -215,6 +209,13 @@ class Driver:
 
     def _close(self, status: str) -> None:
         self.folder.write_state(State(status=status, grid=self.grid.grid_id))
+
+
+def threads_of(options: Options, allowed: tuple[devices.Device, ...]) -> int:
+    """Threads of a worker: as asked, or the cores shared out."""
+    if options.threads is not None:
+        return options.threads
+    return max(1, cores() // (options.workers or len(allowed)))
 
 
 def cores() -> int:

@@ -31,6 +31,9 @@ from pipeline.residence import resident
 
 PROBE_LENGTH = 32
 
+LOGITS = 2**24
+"""At a time, unless told otherwise: 64 MB in float32, and as much again for their logarithms."""
+
 
 @dataclass(frozen=True)
 class Logits:
@@ -126,7 +129,7 @@ class BlockStream:
             yield rows, outputs
         self._n_done += 1
 
-    def logits(self, budget: int = 2**24) -> Iterator[Logits]:
+    def logits(self, budget: int = LOGITS) -> Iterator[Logits]:
         """The model's own norm and head over the walk's result, in parts of at most `budget` logits.
 
         The outputs of the last block are injected into the model's forward, so that soft-capping, scales and the like

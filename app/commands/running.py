@@ -28,6 +28,9 @@ def run(
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a worker.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs at the same time.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed runs again.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it takes; do nothing.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Progress as JSON, one object a line.")] = False,
 ) -> None:
@@ -43,13 +46,19 @@ def run(
     Examples:
       calib-explorer run --headless demo
       calib-explorer run --headless demo --model demo-gemma
+      calib-explorer run table-1.toml --dry-run
       calib-explorer run table-1.toml
       calib-explorer run --headless table-1.toml --store /data/table-1/results.duckdb --device cuda:1
     """
     from app.running import Options, run_grid
 
     models = tuple(model or ())
-    run_grid(grid, store, Options(models, device, threads, workers, retry_failed, quiet, as_json), headless)
+    run_grid(
+        grid,
+        store,
+        Options(models, device, threads, workers, retry_failed, dry_run, quiet, as_json),
+        headless or dry_run,
+    )
 
 
 def runs(

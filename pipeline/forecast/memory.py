@@ -1,0 +1,79 @@
+"""Anonymous memory of a worker on a CPU at its peak: what is no mapped file and so must be there.
+
+Weights are mapped, the checkpoint's and the changed ones. What is left: the program, the tokenizer, hidden states of
+a text, and beside them one block's statistics and the solving of a linear, or a batch in a block, or some logits.
+"""
+
+from collections.abc import Iterable
+
+import psutil
+import torch
+
+from pipeline.forecast.shape import Linear, Shape
+from pipeline.measurements import HIDDEN_SHARE
+from pipeline.spec import Dense, RunSpec
+from pipeline.spec.methods import GPTQ, RIA, Magnitude, SparseGPT, Wanda, WandaUpdate
+from pipeline.stream import LOGITS, default_batch
+from pipeline.together import Together
+
+PROGRAM = 330_000_000
+"""torch, transformers, polars and ours; measured."""
+
+TOKENIZER = 12.0
+"""In memory, by byte of tokenizer.json; measured."""
+
+WORK = {"magnitude": 10, "wanda": 9, "ria": 16, "sparsegpt": 9, "gptq": 9, "wanda_update": 10}
+"""Bytes by weight of the linear that is being pruned: scores or float32 copies, and the mask."""
+
+ChangingSpec = Magnitude | Wanda | RIA | SparseGPT | WandaUpdate | GPTQ
+SECOND_ORDER = ("sparsegpt", "gptq", "wanda_update")
+FLOAT = 4
+
+
+def of_run(run: RunSpec, walks: Iterable[Together], shape: Shape, *, masks_ready: bool) -> int:
+    """Bytes. walks: what is to be measured."""
+    phases = [_measuring(together, run, shape) for together in walks]
+    if not isinstance(run.method, Dense) and not masks_ready:
+        phases.append(_pruning(run, run.method, shape))
+    weights = 0 if shape.mapped else shape.n_parameters * shape.itemsize
+    return PROGRAM + round(TOKENIZER * shape.tokenizer) + weights + max(phases, default=0)
+
+
+def _pruning(run: RunSpec, method: ChangingSpec, shape: Shape) -> int:
+    changed = [
+        linear for linear in shape.linears if method.at(shape.n_blocks // 2, shape.n_blocks, linear.name) is not None
+    ]
+    solving = max((WORK[method.name] * linear.n_weights for linear in changed), default=0)
+    if run.calibration is None:
+        return solving
+    hidden = run.calibration.samples * run.calibration.length * shape.n_features * shape.itemsize
+    exact = run.arithmetic == "exact"
+    sums = sum({linear.reads: _sums(method.name, linear, exact=exact) for linear in changed}.values())
+    batch = _batch(shape, run.calibration.length)
+    return hidden + sums + max(batch, solving)
+
+
+def _sums(method: str, linear: Linear, *, exact: bool) -> int:
+    """Statistics of what a linear reads. Exact arithmetic factorises in copies."""
+    square = FLOAT * linear.columns**2 * (2 if exact else 1)
+    return square if method in SECOND_ORDER else FLOAT * linear.columns
+
+
+def _batch(shape: Shape, length: int) -> int:
+    """Activations inside a block: its widest layer's inputs and outputs, four of them at a time."""
+    tokens = default_batch(length, torch.device("cpu")) * length
+    return 4 * tokens * max(max(linear.rows, linear.columns) for linear in shape.linears) * shape.itemsize
+
+
+def _measuring(together: Together, run: RunSpec, shape: Shape) -> int:
+    compares = any(measure.compares for measure in together) and not isinstance(run.method, Dense)
+    text = together[0]
+    language = text.samples * text.length * shape.n_features * shape.itemsize * (2 if compares else 1)
+    most = max(language, HIDDEN_SHARE * psutil.virtual_memory().available)
+    inside = _batch(shape, text.length) * (2 if compares else 1)
+    names = {measure.name for measure in together}
+    if "weights" in names:
+        block = sum(linear.n_weights for linear in shape.linears)
+        inside += FLOAT * block + 4 * FLOAT * max(linear.n_weights for linear in shape.linears)
+    logits = LOGITS * (2 * FLOAT + shape.itemsize % FLOAT) if "perplexity" in names else 0
+    return round(min(most, language * len(text.languages))) + max(inside, logits)
