@@ -7,13 +7,13 @@ from pipeline.plan import Todo
 from pipeline.spec import Dense, MeasureSpec
 from pipeline.spec.methods import Changing, Pruning
 
-STORE = 4_000_000
+STORE = 1_500_000
 """An empty results.duckdb with its paper's numbers."""
 
-SEGMENT = 12_000
+SEGMENT = 5_000
 """Of a run's journal, by table: a Parquet file of few rows; and as much in results.duckdb."""
 
-ROW = 60
+ROW = 50
 """More rows of one: compressed."""
 
 

@@ -104,11 +104,13 @@ def _needs(planned: Plan) -> Iterator[Needs]:
 
 def _of_model(runs: list[Todo]) -> Needs:
     run = runs[0].run
+    known = Disk()
     try:
         at = place(run.model)
+        known = Disk(download=at.fetch or 0, model=at.disk or 0)
         built = shape(at, run.dtype)
     except (ModelError, UnsupportedModel) as error:
-        return Needs(run.model_name, len(runs), 0, Disk(), str(error))
+        return Needs(run.model_name, len(runs), 0, known, str(error))
     fetch = built.n_bytes if at.fetch is None else at.fetch
     kept = built.n_bytes if at.disk is None else at.disk
     changes = any(disk.n_pruned(each.run.method, built) for each in runs)
@@ -169,10 +171,11 @@ def lines(found: Forecast) -> Iterator[str]:
 
 
 def _told(needs: Needs) -> Iterator[str]:
-    if needs.problem:
-        yield f"{needs.model}: {needs.problem}"
-        return
     d = needs.disk
+    if needs.problem:
+        fetched = f"download {size(d.download)} ({size(d.model)} on disk); " if d.download else ""
+        yield f"{needs.model}: {fetched}{needs.problem}"
+        return
     yield f"{needs.model}: memory {size(needs.memory)} a worker on a CPU, and its weights mapped from disk"
     fetched = f", download {size(d.download)} ({size(d.model)} on disk)" if d.download else ""
     yield (

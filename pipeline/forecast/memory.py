@@ -16,8 +16,8 @@ from pipeline.spec.methods import GPTQ, RIA, Magnitude, SparseGPT, Wanda, WandaU
 from pipeline.stream import LOGITS, default_batch
 from pipeline.together import Together
 
-PROGRAM = 330_000_000
-"""torch, transformers, polars and ours; measured."""
+PROGRAM = 350_000_000
+"""torch, transformers, polars, ours, and what the allocator keeps; measured."""
 
 TOKENIZER = 12.0
 """In memory, by byte of tokenizer.json; measured."""

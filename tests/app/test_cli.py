@@ -137,6 +137,16 @@ def test_headless_this_process_becomes_the_pipeline(arguments: list[str], says: 
     assert "Traceback" not in done.stderr
 
 
+def test_a_dry_run_stays_in_the_foreground_and_starts_nothing(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "app.cli", "run", "demo", "--dry-run"]
+    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "HF_HOME": str(tmp_path / "hub")}
+    done = subprocess.run(line, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "there, 9 to do" in done.stdout
+    assert "download 93 MB (800 MB on disk)" in done.stdout
+    assert not list(tmp_path.glob("r*"))  # neither runs nor results.duckdb
+
+
 def test_sql_prints_text_csv_and_json_and_reads_pipes(run: Run) -> None:
     query = (
         "SELECT calibration, language, value FROM metrics WHERE paper_table = 6 AND quantity = 'perplexity' LIMIT 2"

@@ -5,7 +5,7 @@
     python tests/benchmarks/lean.py --model demo        SmolLM2-135M instead
 
 bf16 checkpoints in shards, 16 x 1024 calibration tokens, then perplexity and fidelity. Anonymous memory of the worker
-(RssAnon: what is no mapped file, and so must be there) is looked at every 10 ms; beside it what --dry-run said.
+(RssAnon: what is no mapped file, and so must be there) is looked at every 20 ms; beside it what --dry-run said.
 """
 
 import argparse
@@ -153,7 +153,7 @@ def watched(place: tiny_grid.Place) -> Peak:
             if turn % 10 == 0:
                 stage = current_stage(place.runs) or stage
             look(driver.pid, stage, peak)
-            time.sleep(0.01)
+            time.sleep(0.02)
             turn += 1
         if driver.returncode:
             raise SystemExit((place.folder / "output.txt").read_text())
