@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from families import build
 from tiny_grid import Place
 
 from pipeline.anatomy import UnsupportedModel, find_blocks
-from pipeline.forecast import disk
+from pipeline.forecast import disk, memory
 from pipeline.forecast.dry_run import size
 from pipeline.forecast.place import place as place_of
-from pipeline.forecast.shape import shape
+from pipeline.forecast.shape import Linear, Shape, shape
 from pipeline.launch import load
 from pipeline.plan import plan
+from pipeline.spec import CalibrationSpec, RunSpec, SparseGPT, Wanda
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,25 @@ def test_what_is_left_dense_has_no_mask(place: Place) -> None:
     )
     method = todo.run.method.model_copy(update={"skip_blocks": (0,), "skip_linears": ("down_proj",)})
     assert disk.n_pruned(method, built) == 4 * 32**2 + 2 * 32 * 64
+
+
+def test_memory_is_a_block_and_the_text_not_the_model() -> None:
+    block = (Linear("self_attn.q_proj", 2048, 2048), Linear("mlp.up_proj", 8192, 2048))
+    small = Shape(10**9, 2, 2, True, 16, 2048, 1000, (*block, Linear("mlp.down_proj", 2048, 8192)), 10**9, 0)
+    text = CalibrationSpec(languages="de", source="demo", samples=16, length=1024, sampling="pack")
+
+    def peak(method: Any, shape: Shape = small) -> int:
+        run = RunSpec(model="m", method=method, calibration=text, seed=0)
+        return memory.of_run(run, (), shape, masks_ready=False) - memory.PROGRAM
+
+    hidden, solving = 16 * 1024 * 2048 * 2, 9 * 2048 * 8192
+    assert peak(SparseGPT(name="sparsegpt")) == hidden + solving + 4 * (2 * 2048**2 + 8192**2)
+    assert peak(Wanda(name="wanda")) == hidden + solving + 4 * (2 * 2048 + 8192)
+    assert peak(Wanda(name="wanda", skip_linears=("mlp.down_proj", "up_proj"))) < hidden + solving
+    deeper = replace(small, n_blocks=160, n_parameters=10**10, n_prunable=10**10)
+    assert peak(Wanda(name="wanda"), deeper) == peak(Wanda(name="wanda"))
+    other_dtype = replace(small, mapped=False)  # is converted in memory
+    assert peak(Wanda(name="wanda"), other_dtype) == peak(Wanda(name="wanda")) + 2 * 10**9
 
 
 def test_weights_may_be_missing_only_where_none_are_wanted() -> None:
