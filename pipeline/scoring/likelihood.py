@@ -137,8 +137,8 @@ def _rest(
 def _compare(
     logits: Float[Tensor, "scored vocabulary"], targets: Int[Tensor, " scored"]
 ) -> tuple[Float[Tensor, " scored"], Tensor]:
-    """Torch's log_softmax as in HFLM, not logsumexp: on a CPU it loses the tail of a large vocabulary, up to 4e-6 nats
-    a token and always to one side, which 30 tokens make 1e-4 of."""
+    """Torch's log_softmax as in HFLM, not logsumexp: on a CPU it loses the tail of a large vocabulary, up to 4e-6
+    nats a token and always to one side, which 30 tokens make 1e-4 of."""
     values = logits.float()
     nats = values.log_softmax(dim=1).gather(1, targets[:, None])[:, 0]
     return nats.cpu(), (values.argmax(dim=1) == targets).cpu()
