@@ -1,8 +1,9 @@
 """How far a grid is and how long it still takes: reports of workers against the stages expected."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from pipeline.stages import Stage
 
@@ -19,6 +20,30 @@ class Report:
     detail: str = ""
     elapsed_s: float = 0.0
     waiting: bool = False
+
+
+Result = TypeVar("Result")
+
+
+def part(reports: Generator[Report, None, Result], begin: float, share: float) -> Generator[Report, None, Result]:
+    """The reports of a part of a stage, which begins at `begin` and is `share` of it, as reports of the stage."""
+    while True:
+        try:
+            report = next(reports)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        yield replace(report, fraction=begin + share * report.fraction)
+
+
+def outcome(reports: Generator[Report, None, Result]) -> Result:
+    """What comes out at the end, the reports unheard."""
+    while True:
+        try:
+            next(reports)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 @dataclass

@@ -17,10 +17,11 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from pipeline import methods
+from pipeline import methods, preview
 from pipeline.anatomy import find_blocks, linears
 from pipeline.masks import MaskSummary, PackedMask, pack
 from pipeline.methods import CannotPrune, Method
+from pipeline.progress import outcome
 from pipeline.residence import resident
 from pipeline.spec import Arithmetic
 from pipeline.spec.changing import Changing, Pruning, is_linear
@@ -28,6 +29,8 @@ from pipeline.spec.frozen import nearest
 from pipeline.spec.methods import Dense, MethodSpec
 from pipeline.stream import BlockStream
 from pipeline.watch import watch
+
+NO_TOKENS = "this method reads calibration text, and there are no tokens"
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,13 @@ def prune(
     device: torch.device,
     batch: int | None = None,
     arithmetic: Arithmetic = "fast",
+    statistics: Mapping[str, Any] | None = None,
 ) -> Iterator[BlockPruned]:
     """Prune the model in place and yield after each block. Stopped halfway, it leaves half a pruned model.
 
     tokens: calibration text; None for methods that read none. batch: sequences in a forward (see BlockStream).
     arithmetic: see RunSpec; "exact" takes one sequence at a time, whatever `batch` says.
+    statistics: of a preview, by the linears' dotted paths; without them those of `tokens` as one language.
     Raises CannotPrune with the linear's name, UnsupportedModel, and ValueError for settings that don't fit the model.
     """
     if isinstance(spec, Dense):
@@ -77,13 +82,20 @@ def prune(
     method = methods.load(spec.name)
     blocks = find_blocks(model)
     _check_names(spec, blocks)
-    stream = _stream(method, model, tokens, device, 1 if arithmetic == "exact" else batch)
+    if spec.preview and statistics is None:
+        statistics = _of_dense(model, tokens, device, arithmetic, batch)
+    stream = None
+    if statistics is None:
+        stream = _stream(method, model, tokens, device, 1 if arithmetic == "exact" else batch)
     for index, (path, block) in enumerate(zip(blocks, stream or _one_by_one(blocks.values(), device), strict=True)):
         masks: dict[str, PackedMask] = {}
         chosen = {name: at for name in linears(block) if (at := spec.at(index, len(blocks), name)) is not None}
         if chosen:
-            statistics = {} if stream is None else _statistics(method, stream, block, chosen, arithmetic)
-            masks = _prune_block(method, chosen, path, block, statistics)
+            if stream is not None:
+                found = _statistics(method, stream, block, chosen, arithmetic)
+            else:
+                found = {name: (statistics or {}).get(f"{path}.{name}") for name in chosen}
+            masks = _prune_block(method, chosen, path, block, found)
         yield BlockPruned(index, len(blocks), path, masks)
 
 
@@ -93,8 +105,18 @@ def _stream(
     if method.Statistics is None:
         return None
     if tokens is None:
-        raise ValueError("this method reads calibration text, and there are no tokens")
+        raise ValueError(NO_TOKENS)
     return BlockStream(model, tokens, device, batch)
+
+
+def _of_dense(
+    model: PreTrainedModel, tokens: Tensor | None, device: torch.device, arithmetic: Arithmetic, batch: int | None
+) -> dict[str, Any]:
+    """The statistics of a preview of these tokens."""
+    if tokens is None:
+        raise ValueError(NO_TOKENS)
+    norms = outcome(preview.dense_norms(model, tokens, device, arithmetic, batch))
+    return preview.statistics(norms, device, arithmetic)
 
 
 def _one_by_one(blocks: Iterable[nn.Module], device: torch.device) -> Iterator[nn.Module]:

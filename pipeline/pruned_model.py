@@ -2,18 +2,19 @@
 
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
-from pipeline import text
+from pipeline import preview, text
 from pipeline.bench import BENCH
 from pipeline.checkpoint import adopt
 from pipeline.mask_file import MaskFile
 from pipeline.masks import MaskSummary, apply_masks, read_masks
 from pipeline.models import load_weights, locate
-from pipeline.progress import Report
+from pipeline.progress import Report, part
 from pipeline.prune import BlockPruned, prune
 from pipeline.spec import CalibrationSpec, Checkpoint, Dense, RunSpec
 from pipeline.spec.sources import is_self
@@ -23,6 +24,9 @@ from pipeline.work import Work, noted
 from store.folders import RunFolder
 
 log = logging.getLogger(__name__)
+
+PREVIEW_PASS = 0.8
+"""Of a preview's time, for the dense passes."""
 
 
 def make(work: Work) -> Iterator[Report]:
@@ -39,7 +43,8 @@ def make(work: Work) -> Iterator[Report]:
     tokens = None
     if run.calibration is not None:
         yield Report("calibrate")
-        tokens = yield from _calibrate(work, run.calibration)
+        asked = preview.all_of_each(run.calibration) if run.method.preview else run.calibration
+        tokens = yield from _calibrate(work, asked)
         yield Report("calibrate", 1.0)
     yield from _prune(work, tokens)
 
@@ -61,14 +66,18 @@ def is_there(run: RunSpec, folder: RunFolder) -> bool:
 
 
 def pruning(
-    run: RunSpec, model: PreTrainedModel, tokens: Tokens | None, device: torch.device
+    run: RunSpec,
+    model: PreTrainedModel,
+    tokens: Tokens | None,
+    device: torch.device,
+    statistics: Mapping[str, Any] | None = None,
 ) -> Iterator[BlockPruned]:
-    """The dense model's blocks as they are pruned in place, or taken from a checkpoint."""
+    """The dense model's blocks as they are pruned in place, or taken from a checkpoint. statistics: of a preview."""
     if isinstance(run.method, Checkpoint):
         other, weights = load_weights(run.method.path)
         return adopt(model, other, weights.name, run.method)
     ids = None if tokens is None else tokens.ids
-    return prune(model, ids, run.method, device, arithmetic=run.arithmetic)
+    return prune(model, ids, run.method, device, arithmetic=run.arithmetic, statistics=statistics)
 
 
 def _calibrate(work: Work, spec: CalibrationSpec) -> Generator[Report, None, Tokens]:
@@ -106,11 +115,15 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     yield Report("prune")
     if isinstance(work.run.method, Checkpoint):
         _note_checkpoint(work, work.run.method.path)
+    statistics, begun = None, 0.0
+    if work.run.method.preview and tokens is not None:
+        begun = PREVIEW_PASS
+        statistics = yield from _preview(work, tokens)
     BENCH.change(0)
     summaries: list[MaskSummary] = []
     n_removed = n_weights = 0
     with MaskFile(work.folder.masks) as file:
-        for block in pruning(work.run, work.loaded.model, tokens, work.device):
+        for block in pruning(work.run, work.loaded.model, tokens, work.device, statistics):
             for name, mask in block.masks.items():
                 file.add(name, mask)
             summaries += block.summaries()
@@ -119,10 +132,26 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
             done = block.index + 1
             if done < block.n_blocks:
                 BENCH.change(done)
-            yield Report("prune", done / block.n_blocks, f"block {done} of {block.n_blocks}")
+            yield Report("prune", begun + (1 - begun) * done / block.n_blocks, f"block {done} of {block.n_blocks}")
     if summaries:
         path = f"{work.folder.run_id}/{work.folder.masks.name}"
         work.record.journal.write("mask_summary", [{**vars(summary), "path": path} for summary in summaries])
     else:
         work.folder.masks.unlink()  # quantised, or all left dense
     work.record.write("running", {"sparsity_reached": n_removed / n_weights if n_weights else None})
+
+
+def _preview(work: Work, tokens: Tokens) -> Generator[Report, None, dict[str, Any]]:
+    """The statistics of the run's mix of languages, from those of each."""
+    text, loaded = work.run.calibration, work.loaded
+    assert text is not None
+    languages: dict[str, preview.Norms] = {}
+    names = list(dict.fromkeys(tokens.languages))
+    for place, language in enumerate(names):
+        ids = tokens.ids[[of == language for of in tokens.languages]]
+        known = {"model": loaded.source, "revision": loaded.revision, "source": text.source, "language": language}
+        passing = preview.kept_norms(loaded.model, ids, work.device, work.run.arithmetic, known)
+        begin, share = PREVIEW_PASS * place / len(names), PREVIEW_PASS / len(names)
+        languages[language] = yield from part(passing, begin, share)
+    mix = preview.mixed(languages, text.shares())
+    return preview.statistics(mix, work.device, work.run.arithmetic)

@@ -72,6 +72,7 @@ def settings(run: RunSpec) -> dict[str, Any]:
         "length": text.get("length"),
         "sampling": text.get("sampling"),
         "seed": at.seed,
+        "preview": method.preview,
         "spec": json.loads(run.canonical()),
     }
 

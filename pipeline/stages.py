@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from pipeline.spec import Checkpoint, Dense, MeasureSpec, RunSpec
+from pipeline.spec.calibration import parse_languages
 from pipeline.spec.sources import is_self
 from pipeline.spec.tasks import Task
 from pipeline.together import walks
@@ -18,6 +19,9 @@ from pipeline.together import walks
 PRUNE_PASSES = {True: 2.4, False: 5.0}
 """Two passes of the calibration tokens through each block, running sums and sorting; Hessians and solving where the
 method updates the weights that it keeps."""
+
+PREVIEW_PASSES = 1.2
+"""Of a preview, whose pass over a language is kept for other runs."""
 
 WRITE_PASSES = 4.0
 """Of calibration text that the model writes: a token at a time, many sequences side by side."""
@@ -80,11 +84,13 @@ def stages(
     load = parameters * 4 / DISK_BYTES_A_SECOND
     found = [Stage("load", 0.3 * load if model_ready else START_S + load + fetching(run.model))]
     if run.calibration is not None and not masks_ready:
-        tokens = run.calibration.samples * run.calibration.length
+        n_texts = len(parse_languages(run.calibration.languages)) if run.method.preview else 1
+        tokens = run.calibration.samples * run.calibration.length * n_texts
         writing = WRITE_PASSES * machine.seconds(tokens, parameters) if is_self(run.calibration.source) else 0.0
         found.append(Stage("calibrate", 0.2 + tokens / 100e3 + writing))
         keeps = isinstance(run.method, Dense) or run.method.keeps_weights
-        found.append(Stage("prune", PRUNE_PASSES[keeps] * machine.seconds(tokens, parameters)))
+        passes = PREVIEW_PASSES if run.method.preview else PRUNE_PASSES[keeps]
+        found.append(Stage("prune", passes * machine.seconds(tokens, parameters)))
     elif not isinstance(run.method, Dense):
         other = load + fetching(run.method.path) if isinstance(run.method, Checkpoint) else 0.0
         found.append(Stage("apply" if masks_ready else "prune", 0.2 + parameters / 50e6 + other))

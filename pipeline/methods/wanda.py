@@ -13,6 +13,7 @@ from torch import Tensor
 from pipeline.methods import Pruned
 from pipeline.selection import smallest_in_groups, smallest_in_rows
 from pipeline.spec import Arithmetic, Wanda
+from pipeline.spec.methods import WandaPreview
 
 
 class Statistics:
@@ -34,7 +35,7 @@ class Statistics:
             self.mean_square_norm += norm**2 / self.n_sequences
 
 
-def prune(spec: Wanda, weight: Float[Tensor, "rows columns"], statistics: Statistics) -> Pruned:
+def prune(spec: Wanda | WandaPreview, weight: Float[Tensor, "rows columns"], statistics: Statistics) -> Pruned:
     """Remove the smallest scores of each row, or of each group of m columns in it. Kept weights are untouched."""
     scores = weight.abs() * statistics.mean_square_norm.sqrt()
     if spec.group is not None:

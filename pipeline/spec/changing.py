@@ -11,7 +11,7 @@ class Changing(Frozen):
     """Settings that every method has that changes weights.
 
     Each says whether it reads calibration text, and whether it leaves the weights it does not remove untouched: then
-    dense weights and masks are the pruned model.
+    dense weights and masks are the pruned model. A preview takes all its statistics from the dense model.
 
     skip_blocks: blocks left dense, by index; negative ones count from the end (paper, table 12: [0, -1]).
     skip_linears: linears left dense in every block, by their dotted name or the end of it ("down_proj").
@@ -19,6 +19,7 @@ class Changing(Frozen):
 
     reads_text: ClassVar[bool]
     keeps_weights: ClassVar[bool]
+    preview: ClassVar[bool] = False
     skip_blocks: tuple[int, ...] = ()
     skip_linears: tuple[str, ...] = ()
 

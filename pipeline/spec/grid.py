@@ -175,6 +175,12 @@ class Grid(Frozen):
             except ValueError as error:
                 raise GridError(f"{where}: {error}") from None
             check_languages(names, text.source, "calibration", where)
+            one_file = text.source.startswith("tokens:") and "{language}" not in text.source
+            if one_file and len(names) > 1 and any(method.preview for method in self.axes.method):
+                raise GridError(
+                    f"{where}: a preview adds up what it finds in each language, and {text.source} holds all; "
+                    'give each language a file of its own, "tokens:.../{language}.npy"'
+                )
 
     def _check_tasks(self, path: Path) -> None:
         for index, task in enumerate(self.task):

@@ -14,6 +14,7 @@ class Dense(Frozen):
     """The unpruned model: the reference."""
 
     reads_text: ClassVar[bool] = False
+    preview: ClassVar[bool] = False
     name: Literal["dense"]
 
 
@@ -31,6 +32,16 @@ class Wanda(Pruning):
     reads_text: ClassVar[bool] = True
     keeps_weights: ClassVar[bool] = True
     name: Literal["wanda"]
+
+
+class WandaPreview(Pruning):
+    """An estimate of Wanda's result from one dense pass over each language, which serves all mixes, sparsities and
+    patterns. It has a name of its own so that it never stands for the result."""
+
+    reads_text: ClassVar[bool] = True
+    keeps_weights: ClassVar[bool] = True
+    preview: ClassVar[bool] = True
+    name: Literal["wanda_preview"]
 
 
 class RIA(Pruning):
@@ -153,7 +164,8 @@ class Checkpoint(Changing):
 
 
 MethodSpec = Annotated[
-    Dense | Magnitude | Wanda | RIA | SparseGPT | WandaUpdate | GPTQ | Checkpoint, Field(discriminator="name")
+    Dense | Magnitude | Wanda | WandaPreview | RIA | SparseGPT | WandaUpdate | GPTQ | Checkpoint,
+    Field(discriminator="name"),
 ]
 
 METHODS: dict[str, type[Dense | Changing]] = {

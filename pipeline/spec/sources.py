@@ -32,7 +32,7 @@ def check_source(source: str, split: str, where: str) -> None:
     if not plain_directory(source)[0].is_dir():
         raise GridError(
             f"{where}: '{source}' is neither a corpus nor a directory nor 'tokens:FILE.npy'; "
-            f"{nearest(source, list(CORPORA))}"
+            f"{nearest(source, [*CORPORA, 'self'])}"
         )
 
 

@@ -69,6 +69,11 @@ class Sheet:
         return self._n_sampled
 
     @property
+    def chooses(self) -> bool:
+        """Whether the next token is the model's choice, not the opening's."""
+        return not self._given
+
+    @property
     def full(self) -> bool:
         return len(self.tokens) == self.length
 
@@ -114,9 +119,9 @@ def write(runner: Runner, sheets: Sequence[Sheet], style: Style) -> Iterator[int
         logits = runner(current, attended, torch.ones_like(current, dtype=torch.bool), cache)
         sampled = _sample(logits[:, : style.size], rows, style)
         for place, row in enumerate(rows):
-            before = row.n_sampled
+            chosen = row.chooses
             token = row.go_on(sampled[place])
-            if row.n_sampled > before and token in style.ends and not row.full:
+            if chosen and token in style.ends and not row.full:
                 token = row.begin(style.front)
                 attended[place] = 0
             current[place] = token
@@ -129,7 +134,8 @@ def _sample(logits: Float[Tensor, "rows vocabulary"], rows: Sequence[Sheet], sty
     cumulated = scaled.softmax(dim=-1).cumsum(dim=-1)
     if not bool(torch.isfinite(cumulated[:, -1]).all()):
         raise TextError("the model's logits are not numbers; another dtype may help")
-    drawn = torch.tensor([[row.random.random()] for row in rows], dtype=torch.float64, device=logits.device)
+    numbers = [[row.random.random() if row.chooses else 0.0] for row in rows]
+    drawn = torch.tensor(numbers, dtype=torch.float64, device=logits.device)
     places = torch.searchsorted(cumulated, drawn * cumulated[:, -1:], right=True)
     chosen: Int[Tensor, "rows one"] = torch.where(
         (temperatures > 0).to(logits.device)[:, None], places, scaled.argmax(dim=-1, keepdim=True)

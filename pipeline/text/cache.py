@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,23 @@ def folder() -> Path:
     return platformdirs.user_cache_path("calib-explorer") / "tokens"
 
 
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """While open, no other process has this lock. A cache whose folder cannot be written is not locked."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(file)
+        lock.acquire()
+    except OSError as error:
+        log.warning("the cache in %s cannot be used: %s", file.parent, error.strerror or error)
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """A hash that tells tokenizers apart: kind, size, special tokens and what they make of a probe string."""
     ids = tokenizer(PROBE, verbose=False)["input_ids"]
@@ -54,21 +71,9 @@ class Entry:
         """The entry's files without their ending."""
         return folder() / _hash({**self.known, "version": SAMPLER_VERSION})
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Held while the entry is read or made, so that two processes do not draw the same tokens side by side."""
-        try:
-            folder().mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path.with_suffix(".lock"))
-            lock.acquire()
-        except OSError as error:
-            log.warning("the cache of tokens in %s cannot be used: %s", folder(), error.strerror or error)
-            yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
+        return locked(self.path.with_suffix(".lock"))
 
     def read(self) -> Drawn | None:
         """The entry, or None where there is none or it is not what it says."""

@@ -18,7 +18,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from pipeline.models import Loaded
-from pipeline.progress import Report
+from pipeline.progress import Report, part
 from pipeline.residence import resident
 from pipeline.scoring.budget import is_out_of_memory
 from pipeline.scoring.generation import end_tokens
@@ -40,6 +40,9 @@ CACHE_BYTES = {"cpu": 2**31, "cuda": 2**33}
 """Of keys and values, at most: decides how many sequences are written side by side, the same at every call."""
 
 MOST_ROWS = 64
+
+N_LOGGED, LOGGED = 3, 200
+"""Sequences whose beginnings go into the run's log, and characters of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,23 +68,14 @@ def self_calibration_tokens(spec: CalibrationSpec, seed: int, author: Author) ->
     parts: list[Drawn] = []
     for language, share in shares.items():
         request = Request(spec.source, language, "calibration", share, spec.length, spec.sampling, spec.bos, seed)
-        done = sum(len(part.ids) for part in parts) * request.body
+        begin = sum(len(drawn.ids) for drawn in parts) / spec.samples
         writing = _kept(request, spec.temperature, author)
-        while True:
-            try:
-                written = next(writing)
-            except StopIteration as end:
-                parts.append(end.value)
-                break
-            total = spec.samples * request.body
-            yield Report(
-                "calibrate", (done + written) / total, f"writing {language}, token {done + written} of {total}"
-            )
+        parts.append((yield from part(writing, begin, share / spec.samples)))
     return joined(parts, shares, author.loaded.tokenizer)
 
 
-def _kept(request: Request, temperature: tuple[float, float], author: Author) -> Generator[int, None, Drawn]:
-    """The text of one language, from the cache or written now; yields how many tokens are."""
+def _kept(request: Request, temperature: tuple[float, float], author: Author) -> Generator[Report, None, Drawn]:
+    """The text of one language, from the cache or written now."""
     tokenizer = author.loaded.tokenizer
     texts = _read_openings(request)
     asked = {key: value for key, value in asdict(request).items() if key != "source"}
@@ -98,6 +92,8 @@ def _kept(request: Request, temperature: tuple[float, float], author: Author) ->
             log.info("writing %d x %d tokens of %s", request.samples, request.length, request.language)
             drawn = yield from _written(request, texts, temperature, author)
             entry.write(drawn)
+            for text in tokenizer.batch_decode(drawn.ids[:N_LOGGED].tolist()):
+                log.info("written in %s: %s", request.language, " ".join(text[:LOGGED].split()))
     return drawn
 
 
@@ -114,7 +110,7 @@ def _read_openings(request: Request) -> list[str]:
 
 def _written(
     request: Request, texts: list[str], temperature: tuple[float, float], author: Author
-) -> Generator[int, None, Drawn]:
+) -> Generator[Report, None, Drawn]:
     tokenizer, model = author.loaded.tokenizer, author.loaded.model
     runner = Runner(model, author.device)
     if request.length > runner.context:
@@ -129,7 +125,8 @@ def _written(
             new = [_sheet(row, request, order, tokenizer) for row in range(request.samples)[len(rows) :][:n_rows]]
             try:
                 for n_tokens in write(runner, new, style):
-                    yield len(rows) * request.body + n_tokens
+                    share = (len(rows) * request.body + n_tokens) / (request.samples * request.body)
+                    yield Report("calibrate", share, f"writing {request.language}")
             except (MemoryError, RuntimeError) as error:
                 if len(new) == 1 or not is_out_of_memory(error):
                     raise

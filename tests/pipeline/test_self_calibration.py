@@ -1,5 +1,6 @@
 """Text that a model writes itself: against a plain loop, openings, seeds, shares, the cache, and a whole grid."""
 
+import itertools
 import math
 import random
 from collections.abc import Iterator
@@ -106,14 +107,14 @@ def test_side_by_side_is_what_each_document_alone_would_be(family: str, front: t
     style = Style(front, {END, 6, 7, 8, 9, 10, 11, 12}, 90, (2.0, 0.7))
     starts = [[20, 21, 22], [30], [40, 41]]
     sheets = [
-        Sheet(iter(starts[(row + place) % 3] for place in range(99)), Dice(numbers(row)), length)
+        Sheet(itertools.cycle(starts[row:] + starts[:row]), Dice(numbers(row)), length)
         for row, length in enumerate((40, 33, 40))
     ]
     progress = list(author.write(Runner(model, torch.device("cpu")), sheets, style))
     assert progress[-1] == 113
     for row, sheet in enumerate(sheets):
-        turned = starts[row % 3 :] + starts[: row % 3]
-        assert sheet.tokens == plain(model, row, sheet.length, style, turned), f"sequence {row}"
+        alone = plain(model, row, sheet.length, style, starts[row:] + starts[:row])
+        assert sheet.tokens == alone, f"sequence {row}"
     assert sum(len(sheet.begins) for sheet in sheets) > 6, "documents end, or nothing is tested"
 
 
@@ -122,14 +123,14 @@ def test_the_temperature_goes_from_the_first_to_the_final_one_in_ten_tokens() ->
     assert [style.temperature_at(place) for place in (0, 1, 5, 10, 11, 500)] == [2.0, 1.9, 1.5, 1.0, 1.0, 1.0]
 
 
+@torch.no_grad()
 def test_temperature_zero_takes_the_likeliest() -> None:
-    one, other = (told(spec(temperature=(0.0, 0.0)), loaded(), seed)[0] for seed in (0, 0))
-    assert torch.equal(one.ids, other.ids)
-    model = loaded().model
-    row = one.ids[0].tolist()
-    begin = next(n for n in range(1, 20) if row[n - 1] > 1) + 8  # behind the opening
-    if 1 not in row[:begin]:
-        assert row[begin] == int(model(input_ids=torch.tensor([row[:begin]])).logits[0, -1, :320].argmax())
+    model = build("llama")
+    sheet = Sheet(itertools.cycle([[20, 21]]), random.Random(0), 12)
+    list(author.write(Runner(model, torch.device("cpu")), [sheet], Style((), (), 90, (0.0, 0.0))))
+    for place in range(2, 12):
+        logits = model(input_ids=torch.tensor([sheet.tokens[:place]])).logits[0, -1, :90]
+        assert sheet.tokens[place] == int(logits.argmax())
 
 
 # a run's text
@@ -274,10 +275,9 @@ def test_a_whole_grid(tmp_path: Path) -> None:
     assert code == 0, output
     with duckdb.connect(str(place.store)) as store:
         rows = store.sql(
-            "SELECT calibration, setting, count(*) FROM metrics WHERE method = 'wanda' AND quantity = 'perplexity' "
+            "SELECT calibration, setting, count(*) FROM metrics WHERE source = 'run' AND method = 'wanda' "
             "GROUP BY ALL ORDER BY ALL"
         ).fetchall()
-        documents = store.sql("SELECT count(*), min(n_tokens) FROM calibration_document").fetchone()
+        documents = store.sql("SELECT count(*), min(n_tokens) FROM calibration_document").fetchall()
     assert [(row[0], row[1].split()[0], row[2]) for row in rows] == [("de", "self", 2), ("en+sw", "self", 2)]
-    assert documents is not None
-    assert documents[0] >= 16
+    assert documents[0][0] >= 16
