@@ -276,7 +276,7 @@ def test_a_whole_grid(tmp_path: Path) -> None:
     with duckdb.connect(str(place.store)) as store:
         rows = store.sql(
             "SELECT calibration, setting, count(*) FROM metrics WHERE source = 'run' AND method = 'wanda' "
-            "GROUP BY ALL ORDER BY ALL"
+            "AND quantity = 'perplexity' GROUP BY ALL ORDER BY ALL"
         ).fetchall()
         documents = store.sql("SELECT count(*), min(n_tokens) FROM calibration_document").fetchall()
     assert [(row[0], row[1].split()[0], row[2]) for row in rows] == [("de", "self", 2), ("en+sw", "self", 2)]
