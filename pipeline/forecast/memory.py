@@ -12,7 +12,7 @@ import torch
 from pipeline.forecast.shape import Linear, Shape
 from pipeline.measurements import HIDDEN_SHARE
 from pipeline.spec import Dense, RunSpec
-from pipeline.spec.methods import GPTQ, RIA, Checkpoint, Magnitude, SparseGPT, Wanda, WandaUpdate
+from pipeline.spec.methods import GPTQ, RIA, Checkpoint, Magnitude, SparseGPT, Wanda, WandaPreview, WandaUpdate
 from pipeline.stream import LOGITS, default_batch
 from pipeline.together import Together
 
@@ -22,10 +22,19 @@ PROGRAM = 350_000_000
 TOKENIZER = 12.0
 """In memory, by byte of tokenizer.json; measured."""
 
-WORK = {"magnitude": 10, "wanda": 9, "ria": 16, "sparsegpt": 9, "gptq": 9, "wanda_update": 10, "checkpoint": 9}
+WORK = {
+    "magnitude": 10,
+    "wanda": 9,
+    "ria": 16,
+    "sparsegpt": 9,
+    "gptq": 9,
+    "wanda_update": 10,
+    "checkpoint": 9,
+    "wanda_preview": 9,
+}
 """Bytes by weight of the linear that is being pruned: scores or float32 copies, and the mask."""
 
-ChangingSpec = Magnitude | Wanda | RIA | SparseGPT | WandaUpdate | GPTQ | Checkpoint
+ChangingSpec = Magnitude | Wanda | WandaPreview | RIA | SparseGPT | WandaUpdate | GPTQ | Checkpoint
 SECOND_ORDER = ("sparsegpt", "gptq", "wanda_update")
 FLOAT = 4
 
