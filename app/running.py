@@ -28,6 +28,7 @@ class Options:
     device: str = "auto"
     threads: int | None = None
     workers: int | None = None
+    together: int | None = None
     retry_failed: bool = False
     dry_run: bool = False
     quiet: bool = False
@@ -35,7 +36,12 @@ class Options:
 
     def arguments(self) -> tuple[str, ...]:
         """As `python -m pipeline` wants them, but for the models."""
-        values = {"--device": self.device, "--threads": self.threads, "--workers": self.workers}
+        values = {
+            "--device": self.device,
+            "--threads": self.threads,
+            "--workers": self.workers,
+            "--together": self.together,
+        }
         flags = {
             "--retry-failed": self.retry_failed,
             "--dry-run": self.dry_run,

@@ -51,6 +51,7 @@ def _drive(options: argparse.Namespace) -> int:
         device=options.device,
         threads=options.threads,
         workers=options.workers,
+        together=options.together,
         retry_failed=options.retry_failed,
     )
     if options.dry_run:
@@ -106,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, or cuda:N (default: auto)")
     parser.add_argument("--workers", type=_positive, help="runs at the same time (default: one a GPU; one on a CPU)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and what it takes; do nothing")
+    parser.add_argument(
+        "--together",
+        type=_positive,
+        metavar="K",
+        help="pruned models measured beside one pass of the dense one (default: up to 4, as memory allows)",
+    )
     parser.add_argument("--retry-failed", action="store_true", help="try runs again that failed in an earlier call")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     parser.add_argument("--json", action="store_true", help="progress and messages as JSON, one object a line")

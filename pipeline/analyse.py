@@ -3,7 +3,8 @@
 What is compared with what: pipeline/comparisons.py. Results go into the journal of the folder runs/analyses, like a
 run's, so that the store can be rebuilt from there. What was analysed before is not analysed again.
 
-    python -m pipeline.analyse --store STORE
+    python -m pipeline.analyse --store STORE             (torch-free)
+    python -m pipeline.analyse --store STORE --floor     (prunes again: pipeline/floor.py)
 """
 
 import argparse
@@ -37,8 +38,8 @@ def analyse(runs: Path) -> int:
         return 0
     folder = RunFolder.at(runs, ANALYSES)
     with folder.lock():
-        known = _known(folder)
-        new = [comparison for comparison in wanted if comparison.unit not in known]
+        there = known(folder)
+        new = [comparison for comparison in wanted if comparison.unit not in there]
         journal = Journal(folder, 1)
         for model in dict.fromkeys(comparison.a.spec.model for comparison in new):
             rows = list(_rows([comparison for comparison in new if comparison.a.spec.model == model]))
@@ -64,7 +65,7 @@ def _rows(wanted: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
         for one in wanted:
             overlap = within.get(one.a.id) if one.b is None else across.get((one.a.id, one.b.id))
             if overlap is not None:
-                yield _row(one, name, overlap)
+                yield row(one, name, overlap)
 
 
 def _bits(group: Group, masks: Mapping[str, Mapping[str, MappedMask]], name: str) -> list[Any] | None:
@@ -73,7 +74,8 @@ def _bits(group: Group, masks: Mapping[str, Mapping[str, MappedMask]], name: str
     return None if any(mask is None for mask in own) else [mask.bits for mask in own if mask is not None]
 
 
-def _row(one: Comparison, name: str, overlap: Overlap) -> dict[str, Any]:
+def row(one: Comparison, name: str, overlap: Overlap) -> dict[str, Any]:
+    """A row of mask_overlap: what was compared, in the linear of that dotted path."""
     block, linear = _place(name)
     methods = dict.fromkeys(group.spec.coordinates.method for group in (one.a, one.b or one.a))
     return {
@@ -99,7 +101,8 @@ def _place(name: str) -> tuple[int, str]:
     return int(parts[at]), ".".join(parts[at + 1 :])
 
 
-def _known(folder: RunFolder) -> set[tuple[str, str, str]]:
+def known(folder: RunFolder) -> set[tuple[str, str, str]]:
+    """The units (kind, run_a, run_b) that the journal of the analyses has."""
     found: set[tuple[str, str, str]] = set()
     for segment in segments_in(folder.journal):
         if segment.table == "mask_overlap":
@@ -114,18 +117,35 @@ def main(arguments: Sequence[str]) -> int:
     """The command: analyse, then move the results into the store."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.analyse", description=__doc__)
     parser.add_argument("--store", type=Path, default=Path("results.duckdb"))
-    store = parser.parse_args(arguments).store
+    parser.add_argument("--floor", action="store_true", help="prune one run of each setting again")
+    parser.add_argument("--device", default="auto", help="for --floor: auto, cpu, cuda, or cuda:N")
+    options = parser.parse_args(arguments)
+    runs = options.store.parent / "runs"
     try:
-        n_new = analyse(store.parent / "runs")
-    except (Busy, StoreError, ValueError) as error:
+        n_new = analyse(runs) + (_floors(runs, options.device) if options.floor else 0)
+    except (Busy, StoreError, ValueError, RuntimeError) as error:
         print(f"calib-explorer: {error}", file=sys.stderr)
         return 2
     if n_new:
         from store.ingest import ingest
 
-        ingest(store, store.parent / "runs", wait_s=1.0)
+        ingest(options.store, runs, wait_s=1.0)
     print(f"{n_new} new comparisons of masks" if n_new else "no masks to compare that were not compared before")
     return 0
+
+
+def _floors(runs: Path, wanted: str) -> int:
+    """Measure the noise floors that are missing, on a device that is free. Returns how many."""
+    from pipeline import floor
+
+    todo = floor.outstanding_floors(runs)
+    if not todo:
+        return 0
+    with floor.claimed(wanted) as device:
+        for comparison in todo:
+            for line in floor.measure_floor(runs, comparison, device):
+                print(line, flush=True)
+    return len(todo)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ Its dense weights are the checkpoint's files, mapped. What a run changes lies in
 made block by block: neither must fit into memory.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,6 +72,23 @@ class Bench:
         if not self._dense:
             self._dense = {name: linear.weight.data for name, linear in _prunable(self.loaded.model).items()}
         return self._dense
+
+    def hand_over(self) -> dict[str, Tensor]:
+        """The weights of the model on the bench, the caller's from now on; the bench goes on with the dense one."""
+        weights = {**self.dense(), **self._changed}
+        self._wear({name: self._dense[name] for name in self._changed})
+        self._changed, self._scratch = {}, None
+        return weights
+
+    @contextmanager
+    def wearing(self, weights: dict[str, Tensor]) -> Iterator[None]:
+        """While open, the model on the bench is one that was handed over; then it is the dense one."""
+        dense = self.dense()
+        self._wear(weights)
+        try:
+            yield
+        finally:
+            self._wear(dense)
 
     def _wear(self, weights: dict[str, Tensor]) -> None:
         assert self.loaded is not None

@@ -64,8 +64,8 @@ def comparisons(groups: Sequence[Group]) -> Iterator[Comparison]:
     """What is compared with what."""
     for group in groups:
         if len(group.runs) > 1:
-            yield Comparison("seeds", group, None, _label(group.spec), "")
-    yield from _differing(groups, "languages", _but_languages, _label)
+            yield Comparison("seeds", group, None, label_of(group.spec), "")
+    yield from _differing(groups, "languages", but_languages, label_of)
     singles = [Group((one,)) for group in groups for one in group.runs]
     yield from _differing(singles, "methods", _but_method, lambda spec: spec.method_label)
     yield from _differing(singles, "runs", _but_samples, _sized)
@@ -119,7 +119,8 @@ def _settings(spec: RunSpec) -> dict[str, Any]:
     return {**settings, "seed": known.pop("seed"), "calibration": text, "method": known}
 
 
-def _but_languages(spec: RunSpec) -> str:
+def but_languages(spec: RunSpec) -> str:
+    """Everything that was set but the seed and the languages."""
     return _without(spec, seed=None, calibration={**_settings(spec)["calibration"], "languages": None})
 
 
@@ -133,7 +134,8 @@ def _but_method(spec: RunSpec) -> str:
     return _without(spec, method=[settings.get("pattern"), settings.get("sparsity"), settings.get("path")])
 
 
-def _label(spec: RunSpec) -> str:
+def label_of(spec: RunSpec) -> str:
+    """The languages of a run's text, or what stands in their place."""
     return spec.coordinates.calibration or spec.coordinates.method
 
 

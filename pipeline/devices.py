@@ -169,6 +169,20 @@ def _from_library() -> tuple[Device, ...] | None:
         nvml.nvmlShutdown()
 
 
+def free_bytes() -> int | None:
+    """Memory that is free on the fullest GPU; None where it can't be told."""
+    try:
+        nvml = importlib.import_module("pynvml")
+        nvml.nvmlInit()
+    except Exception:  # NVMLError has no home without the module
+        return None
+    try:
+        handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+        return min((int(nvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles), default=None)
+    finally:
+        nvml.nvmlShutdown()
+
+
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 

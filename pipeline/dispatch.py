@@ -4,14 +4,17 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.engine import Engine, Event, Failure, Said, Unit
+from pipeline.engine import Ended, Engine, Event, Failure, Said, Told, Unit
+from pipeline.job import InFlight, Job, doing, labels, paced
 from pipeline.outcome import BAD_INPUT, SOME_FAILED, Outcome
 from pipeline.plan import Todo, outstanding
 from pipeline.progress import Course, Pace, Report
 from pipeline.record import MAX_DEATHS, deaths, fail
+from pipeline.room import room
 from pipeline.screen import Overview
-from pipeline.spec import Grid, RunSpec
-from pipeline.stages import Machine, Stage, stages
+from pipeline.spec import Grid
+from pipeline.stages import Machine, stages
+from pipeline.together import company
 from store.folders import RunFolder
 
 PATIENCE_S = 2.0
@@ -30,18 +33,11 @@ class Halt(Exception):
 
 
 @dataclass
-class _Job:
-    """A run on its way. not_before: it waits for somebody else until then (clock of `time.monotonic`)."""
-
-    todo: Todo
-    course: Course
-    not_before: float = 0.0
-    waiting_for: str = ""
-
-
-@dataclass
 class Dispatch:
-    """The runs of one call. `arguments` are those of `execute` that all runs share."""
+    """The runs of one call. `arguments` are those of `execute` that all runs share.
+
+    together: pruned runs to measure beside one dense pass at most; None: as memory allows.
+    """
 
     grid: Grid
     runs: Path
@@ -50,9 +46,11 @@ class Dispatch:
     arguments: dict[str, object]
     outcome: Outcome
     n_runs: int
+    together: int | None = None
     pace: Pace = field(default_factory=Pace)
-    _queue: list[_Job] = field(default_factory=list)
-    _active: dict[str, _Job] = field(default_factory=dict)
+    _queue: list[Job] = field(default_factory=list)
+    _active: dict[str, InFlight] = field(default_factory=dict)
+    _room: dict[tuple[object, ...], int] = field(default_factory=dict)
     _past: list[Course] = field(default_factory=list)
     _affinity: str = ""
     _told: set[str] = field(default_factory=set)
@@ -61,8 +59,12 @@ class Dispatch:
     def enqueue(self, todo: tuple[Todo, ...]) -> None:
         """Take the runs to do, in order."""
         loaded = ""
+        sizes: dict[tuple[object, ...], int] = {}
         for each in todo:
-            self._queue.append(_Job(each, self._course(each, model_ready=each.affinity == loaded)))
+            key = each.affinity, each.missing
+            if key not in sizes:
+                sizes[key] = len(self._company(each, todo))
+            self._queue.append(Job(each, self._course(each, each.affinity == loaded, sizes[key])))
             loaded = each.affinity
 
     @property
@@ -84,74 +86,113 @@ class Dispatch:
 
     def overview(self) -> Overview:
         """The state now. The fraction never goes back."""
-        courses = [job.course for job in (*self._queue, *self._active.values())]
+        active = [job for unit in self._active.values() for job in unit.jobs.values()]
+        courses = [job.course for job in (*self._queue, *active)]
         left = sum(course.remaining_s() for course in courses)
         total = sum(course.total_s() for course in (*courses, *self._past))
         self._shown = max(self._shown, 0.0 if total <= 0 else 1.0 - left / total)
-        n_done = self.n_runs - len(self._queue) - len(self._active)
+        n_done = self.n_runs - len(courses)
         remaining = left / max(1, min(self.engine.width(), len(courses)))
-        stages = [(label(job.todo.run), job.course.report.stage) for job in self._active.values()]
-        stage = " | ".join(f"{run}: {name}" for run, name in stages if name)
-        detail = " | ".join(_doing(job) for job in self._active.values()) or self._standstill()
+        speaking = [jobs for unit in self._active.values() if (jobs := unit.speaking())]
+        stages = [(labels(jobs), jobs[0].course.report.stage) for jobs in speaking]
+        stage = " | ".join(f"{runs}: {name}" for runs, name in stages if name)
+        detail = " | ".join(map(doing, speaking)) or self._standstill()
         return Overview(min(1.0, self._shown), remaining, n_done, self.n_runs, stage, detail)
 
     def _hand_out(self) -> None:
         while len(self._active) < self.engine.width() and (job := self._next()) is not None:
             self._start(job)
 
-    def _next(self) -> _Job | None:
+    def _ready(self) -> list[Job]:
+        """Runs that need not wait."""
+        return [job for job in self._queue if job.not_before <= time.monotonic()]
+
+    def _next(self) -> Job | None:
         """The next run that need not wait, if possible for the model that the free worker has."""
-        ready = [job for job in self._queue if job.not_before <= time.monotonic()]
+        ready = self._ready()
         fitting = [job for job in ready if job.todo.affinity == self._affinity]
         return next(iter(fitting or ready), None)
 
-    def _start(self, job: _Job) -> None:
-        self._queue.remove(job)
-        run = job.todo.run
+    def _start(self, job: Job) -> None:
         if job.waiting_for:  # somebody else may have done it meanwhile
-            todo = outstanding(run, self.grid.wanted, RunFolder.at(self.runs, run.run_id))
+            self._queue.remove(job)
+            todo = outstanding(job.todo.run, self.grid.wanted, RunFolder.at(self.runs, job.todo.run.run_id))
             if todo is None:
                 self._finish(job)
-                return
-            job = _Job(todo, self._course(todo, model_ready=False))
-        self._active[run.run_id] = job
-        paced = tuple(Stage(stage.name, job.course.seconds(stage)) for stage in job.course.stages)
-        args = {**self.arguments, "run": run, "wanted": self.grid.wanted, "stages": paced}
-        self.engine.submit(Unit(run.run_id, "pipeline.execute:execute", args, job.todo.affinity))
+            else:
+                self._submit([Job(todo, self._course(todo))])
+            return
+        free = [] if job.alone else [other for other in self._ready() if not other.alone and not other.waiting_for]
+        chosen = self._company(job.todo, tuple(other.todo for other in free))
+        jobs = [job] if len(chosen) == 1 else [other for other in free if other.todo in chosen]
+        for each in jobs:
+            self._queue.remove(each)
+            if len(jobs) > 1:
+                each.course = self._course(each.todo, each is not jobs[0], len(jobs))
+        self._submit(jobs)
+
+    def _submit(self, jobs: list[Job]) -> None:
+        first = jobs[0].todo
+        unit = InFlight({job.todo.run.run_id: job for job in jobs}, first.run.run_id)
+        company = {run_id: (job.todo.run, paced(job.course)) for run_id, job in unit.jobs.items()}
+        args = {**self.arguments, "company": company, "wanted": self.grid.wanted}
+        self._active[first.run.run_id] = unit
+        self.engine.submit(Unit(first.run.run_id, "pipeline.execute:execute", args, first.affinity))
+
+    def _company(self, first: Todo, ready: tuple[Todo, ...]) -> list[Todo]:
+        return company(first, ready, self._most, self.engine.width())
+
+    def _most(self, todo: Todo) -> int:
+        key = todo.affinity, todo.missing, todo.run.method.name
+        if key not in self._room:  # asked before anything is loaded
+            self._room[key] = self.together or room(todo, self.machine.kind, self.engine.width(), self.runs)
+        return self._room[key]
 
     def _take(self, event: Event) -> list[str]:
-        job = self._active[event.key]
+        unit = self._active[event.key]
         if event.kind == "progress":
-            assert isinstance(event.data, Report)
-            job.course.update(event.data)
-            return []
+            return self._progressed(unit, event.data)
         if event.kind == "said":
-            return self._said(job, event.data)
+            return self._said(unit.jobs.get(unit.spoken_of), event.data)
         if event.kind == "started":
             return []
         del self._active[event.key]
-        self._affinity = job.todo.affinity
-        if event.kind == "done":
-            self._finish(job)
-            return []
-        if event.kind == "died":
-            return self._died(job, str(event.data))
-        assert isinstance(event.data, Failure)
-        return self._failed(job, event.data)
+        lines: list[str] = []
+        for job in unit.jobs.values():
+            self._affinity = job.todo.affinity
+            if event.kind == "died":
+                lines += self._died(job, str(event.data))
+            elif isinstance(event.data, Failure):
+                lines += self._failed(job, event.data)
+        return lines
 
-    def _said(self, job: _Job, said: Said) -> list[str]:
+    def _progressed(self, unit: InFlight, news: Told | Ended) -> list[str]:
+        """A run of a unit went on, or ended."""
+        if isinstance(news, Told):
+            unit.spoken_of = news.run_id
+            unit.jobs[news.run_id].course.update(news.data)
+            return []
+        job = unit.jobs.pop(news.run_id)
+        self._affinity = job.todo.affinity
+        if news.failure is not None:
+            return self._failed(job, news.failure)
+        self._finish(job)
+        return []
+
+    def _said(self, job: Job | None, said: Said) -> list[str]:
         if said.warning:
             new = said.text not in self._told
             self._told.add(said.text)
             return [said.text] if new else []
-        job.course.report = replace(job.course.report, detail=said.text)
+        if job is not None:
+            job.course.report = replace(job.course.report, detail=said.text)
         return []
 
-    def _finish(self, job: _Job) -> None:
+    def _finish(self, job: Job) -> None:
         self._past.append(replace(job.course, report=Report("")))
         self.outcome.done.append(job.todo.run.run_id)
 
-    def _failed(self, job: _Job, failure: Failure) -> list[str]:
+    def _failed(self, job: Job, failure: Failure) -> list[str]:
         if failure.kind == "Busy":
             again = replace(job, not_before=time.monotonic() + PATIENCE_S, waiting_for=failure.message)
             self._queue.append(again)
@@ -165,17 +206,17 @@ class Dispatch:
                 self._give_up(other, failure.message)
         return lines
 
-    def _died(self, job: _Job, reason: str) -> list[str]:
+    def _died(self, job: Job, reason: str) -> list[str]:
         run_id = job.todo.run.run_id
         folder = RunFolder.at(self.runs, run_id)
         folder.event("died", {"reason": reason})
         count = deaths(folder)
         if count >= MAX_DEATHS:
             return self._give_up(job, f"its worker died {count} times, at last {reason}")
-        self._queue.insert(0, _Job(job.todo, self._course(job.todo, model_ready=False)))
+        self._queue.insert(0, Job(job.todo, self._course(job.todo), alone=True))
         return [f"{run_id}: worker {reason}; starting again ({count} of {MAX_DEATHS} deaths)"]
 
-    def _give_up(self, job: _Job, reason: str) -> list[str]:
+    def _give_up(self, job: Job, reason: str) -> list[str]:
         run = job.todo.run
         folder = RunFolder.at(self.runs, run.run_id)
         if folder.state().status != "failed":
@@ -184,7 +225,7 @@ class Dispatch:
         self.outcome.failed[run.run_id] = reason
         return [f"failed: {run.run_id}: {reason}"] if new else []
 
-    def _course(self, todo: Todo, *, model_ready: bool) -> Course:
+    def _course(self, todo: Todo, model_ready: bool = False, n_together: int = 1) -> Course:
         expected = stages(
             todo.run,
             todo.missing,
@@ -192,21 +233,9 @@ class Dispatch:
             masks_ready=todo.masks_ready,
             model_ready=model_ready,
             tasks=todo.tasks,
+            n_together=n_together,
         )
         return Course(expected, self.pace)
 
     def _standstill(self) -> str:
         return next((f"waiting: {job.waiting_for}" for job in self._queue if job.waiting_for), "")
-
-
-def label(run: RunSpec) -> str:
-    """A run in a few words: "wanda-0.5 de"."""
-    at = run.coordinates
-    words = [run.method_label, at.calibration, f"s{at.seed}" if at.seed else ""]
-    return " ".join(word for word in words if word)
-
-
-def _doing(job: _Job) -> str:
-    report = job.course.report
-    words = [label(job.todo.run), report.stage or "starting", report.detail]
-    return "  ".join(word for word in words if word)

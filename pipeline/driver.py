@@ -39,6 +39,7 @@ class Options:
     device: str = "auto"
     threads: int | None = None
     workers: int | None = None
+    together: int | None = None
     retry_failed: bool = False
 
     @property
@@ -119,7 +120,8 @@ class Driver:
         }
         n_runs = len(found.todo) + len(found.done) + len(found.failed)
         machine = Machine(allowed[0].kind, threads)
-        dispatch = Dispatch(self.grid, self.options.runs, engine, machine, arguments, outcome, n_runs)
+        together = self.options.together
+        dispatch = Dispatch(self.grid, self.options.runs, engine, machine, arguments, outcome, n_runs, together)
         dispatch.enqueue(found.todo)
         return dispatch
 

@@ -57,6 +57,22 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Told:
+    """Progress of one of the runs that a unit does."""
+
+    run_id: str
+    data: Any
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One of the runs that a unit does is done, or has failed; the unit goes on with the others."""
+
+    run_id: str
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
 class Event:
     """What happened to a unit. `data`: what the generator yielded (progress), Said, a Failure (failed), or a reason
     (died)."""

@@ -1,34 +1,32 @@
 """Taking measures of a run's model in the languages that miss them: those of one text in one walk through the model.
 
 Everything is kept as soon as the walk is over, a language's numbers at once; what goes into other tables before them,
-so that numbers in the journal mean that all is there.
+so that numbers in the journal mean that all is there. A measure that fails leaves the others theirs.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars
-import psutil
 
-from pipeline import measures, text
+from pipeline import text
 from pipeline.bench import BENCH
-from pipeline.lockstep import LockStep, Weights
-from pipeline.measures import DENSE, OWN, Found, Measured, Observer
+from pipeline.measures import Found, Measured, Observer
 from pipeline.progress import Report
-from pipeline.spec import Dense, MeasureSpec
+from pipeline.shared_walk import Wish
+from pipeline.spec import MeasureSpec
 from pipeline.text import TextError, Tokens
 from pipeline.together import Together
-from pipeline.walk import walk
-from pipeline.windows import Windows
 from pipeline.work import Work
+from store.errors import JournalFull
 
-HIDDEN_SHARE = 0.25
-"""Of the free memory, for the hidden states of one walk; languages that don't fit together are walked apart."""
+log = logging.getLogger(__name__)
 
 
-def take(work: Work, stage: str, together: Together) -> Iterator[Report]:
-    """Take measures of one text. A language without enough text is complained of at the end, when the others are
-    measured; measures that need all languages are then left out."""
+def take(work: Work, stage: str, together: Together) -> Iterator[Report | Wish]:
+    """Take measures of one text: whoever iterates walks for the Wish. A language without enough text is complained of
+    at the end, when the others are measured; measures that need all languages are then left out."""
     windows: dict[str, Tokens] = {}
     complaint: TextError | None = None
     for language in together[0].languages:
@@ -39,7 +37,9 @@ def take(work: Work, stage: str, together: Together) -> Iterator[Report]:
             complaint = complaint or error
     wanted = [measure for measure in together if complaint is None or not measure.joint]
     if windows and wanted:
-        yield from _measure(work, stage, wanted, windows)
+        wish = Wish(work, stage, tuple(wanted), windows)
+        yield wish
+        _keep_all(wish)
     if complaint is not None:
         raise complaint
 
@@ -52,44 +52,23 @@ def _tokens(work: Work, measure: MeasureSpec, language: str) -> Tokens:
     return BENCH.windows[key]
 
 
-def _measure(work: Work, stage: str, together: list[MeasureSpec], tokens: Mapping[str, Tokens]) -> Iterator[Report]:
-    tokenizer = work.loaded.tokenizer
-    windows = Windows({language: own.ids for language, own in tokens.items()}, tokenizer.all_special_ids)
-    observers: list[Observer] = [
-        measures.load(measure.name).observe(measure, windows, tokenizer) for measure in together
-    ]
-    variants = _variants(work, together)
-    done = 0
-    for part in _parts(work, windows, len(variants)):
-        lockstep = LockStep(work.loaded.model, variants, windows.tokens[part], work.device, first_row=part.start)
-        for step in walk(lockstep, observers):
-            share = (done + step.fraction * (part.stop - part.start)) / len(windows.tokens)
-            yield Report(stage, share, step.detail)
-        done = part.stop
-    rows = {measure.evaluation: _evaluation(measure) for measure in together}
-    work.record.journal.write("evaluation", list(rows.values()))
-    for measure, observer in zip(together, observers, strict=True):
-        _keep(work, measure, observer, tokens)
-
-
-def _variants(work: Work, together: list[MeasureSpec]) -> dict[str, Weights | None]:
-    """The run's model, and the dense one before it where a measure compares them."""
-    compares = any(measure.compares for measure in together) and not isinstance(work.run.method, Dense)
-    return {DENSE: BENCH.dense(), OWN: None} if compares else {OWN: None}
-
-
-def _parts(work: Work, windows: Windows, n_variants: int) -> Iterator[slice]:
-    """Rows of languages, one after the other, whose hidden states fit into memory; at least one language in each."""
-    model = work.loaded.model
-    a_token = model.config.get_text_config().hidden_size * model.dtype.itemsize * n_variants
-    most = HIDDEN_SHARE * psutil.virtual_memory().available / (a_token * windows.length)
-    start = 0
-    for language in windows.languages:
-        rows = windows.rows(language)
-        if rows.stop - start > most and rows.start > start:
-            yield slice(start, rows.start)
-            start = rows.start
-    yield slice(start, len(windows.tokens))
+def _keep_all(wish: Wish) -> None:
+    """Write down what the measures of a walk found. Raises what the first to fail raised, the others kept."""
+    if wish.error is not None:
+        raise wish.error
+    rows = {measure.evaluation: _evaluation(measure) for measure in wish.measures}
+    wish.work.record.journal.write("evaluation", list(rows.values()))
+    failed: Exception | None = None
+    for measure, observer in zip(wish.measures, wish.seats, strict=True):
+        try:
+            _keep(wish.work, measure, observer, wish.tokens)
+        except (JournalFull, OSError):
+            raise
+        except Exception as error:
+            log.error("%s: %s", measure.name, error)  # all of them; what is raised tells of one
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 def _keep(work: Work, measure: MeasureSpec, observer: Observer, tokens: Mapping[str, Tokens]) -> None:

@@ -12,7 +12,8 @@ from pipeline.stages import Stage
 class Report:
     """What a worker says of its run. fraction: of the stage. elapsed_s: since the stage began.
 
-    waiting: not at work; `detail` says what for.
+    waiting: not at work; `detail` says what for. share: this run's of the worker's time, less than 1 where several
+    are measured in one walk; elapsed_s counts no more than that.
     """
 
     stage: str
@@ -20,6 +21,7 @@ class Report:
     detail: str = ""
     elapsed_s: float = 0.0
     waiting: bool = False
+    share: float = 1.0
 
 
 Result = TypeVar("Result")

@@ -26,8 +26,8 @@ PREVIEW_PASSES = 1.2
 WRITE_PASSES = 4.0
 """Of calibration text that the model writes: a token at a time, many sequences side by side."""
 
-MEASURE_PASSES = {False: 1.3, True: 2.4}
-"""One pass and the head; with the dense model's pass where a measure compares."""
+MEASURE_PASSES, DENSE_PASSES = 1.3, 1.1
+"""One pass and the head; the dense model's pass where a measure compares, shared by the runs measured together."""
 
 TASK_PASSES, TASK_S = 1.5, 2.0
 """Of a task's items: their prompts and choices once, with padding; and reading them."""
@@ -75,10 +75,12 @@ def stages(
     masks_ready: bool,
     model_ready: bool,
     tasks: tuple[Task, ...] = (),
+    n_together: int = 1,
 ) -> tuple[Stage, ...]:
     """The stages of a run of which `missing` and `tasks` are still to be measured.
 
     masks_ready: they can be applied instead of pruning. model_ready: a worker has the model already.
+    n_together: pruned runs that are measured beside the same dense pass.
     """
     parameters = parameters_of(run.model)
     load = parameters * 4 / DISK_BYTES_A_SECOND
@@ -98,7 +100,8 @@ def stages(
         seconds = 0.0
         for together in same:
             text = together[0]
-            passes = MEASURE_PASSES[any(m.compares for m in together) and not isinstance(run.method, Dense)]
+            compares = any(measure.compares for measure in together) and not isinstance(run.method, Dense)
+            passes = MEASURE_PASSES + (DENSE_PASSES / n_together if compares else 0.0)
             seconds += passes * machine.seconds(len(text.languages) * text.samples * text.length, parameters)
         found.append(Stage(name, seconds))
     for name in dict.fromkeys(task.name for task in tasks):
@@ -125,6 +128,11 @@ def fetching(model: str) -> float:
 
 
 def parameters_of(model: str) -> float:
+    """How many weights a model has, as far as it is known; else a guess."""
+    return known_parameters(model) or 1e9
+
+
+def known_parameters(model: str) -> float | None:
     """How many weights a model has, from what is at hand without loading it: files, or "8B" in its name."""
     if model in DEMO_PARAMETERS:
         return DEMO_PARAMETERS[model]
@@ -132,4 +140,4 @@ def parameters_of(model: str) -> float:
     if folder.is_dir():
         return max(1e3, sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2)
     size = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([bm])(?![a-z])", model.lower())
-    return 1e9 if size is None else float(size[1]) * {"b": 1e9, "m": 1e6}[size[2]]
+    return None if size is None else float(size[1]) * {"b": 1e9, "m": 1e6}[size[2]]

@@ -1,8 +1,11 @@
-"""Which measures share a walk through the model: those that read the same text in the same languages."""
+"""Which measures share a walk through the model: those that read the same text in the same languages; and which runs
+share one: those of one model that miss the same measures, if any of them compares with the dense model."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 
-from pipeline.spec import MeasureSpec
+from pipeline.plan import Todo
+from pipeline.spec import Dense, MeasureSpec
 
 Together = tuple[MeasureSpec, ...]
 
@@ -17,3 +20,17 @@ def walks(measures: Iterable[MeasureSpec]) -> dict[str, list[Together]]:
         name = "+".join(dict.fromkeys(measure.name for measure in together))
         stages.setdefault(name, []).append(tuple(together))
     return stages
+
+
+def company(first: Todo, ready: Sequence[Todo], most: Callable[[Todo], int], n_workers: int) -> list[Todo]:
+    """`first` and those of `ready` (it is among them) that are to be measured with it: pruned models, as many as
+    `most` allows each and so that no worker is left without, and the dense one, whose pass they need anyway."""
+    if not any(measure.compares for measure in first.missing):
+        return [first]
+    alike = [todo for todo in ready if todo.affinity == first.affinity and todo.missing == first.missing]
+    pruned = [todo for todo in alike if not isinstance(todo.run.method, Dense)]
+    n = min([math.ceil(len(pruned) / n_workers), *map(most, pruned)])
+    if n < 2:
+        return [first]
+    chosen = sorted(pruned, key=lambda todo: todo is not first)[:n]
+    return [todo for todo in alike if todo in chosen or isinstance(todo.run.method, Dense)]

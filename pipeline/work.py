@@ -1,11 +1,13 @@
 """A run on a model, from loading to the last measurement: what a worker does with torch."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars
 import torch
+from torch import Tensor
 
 from pipeline.bench import BENCH
 from pipeline.devices import Device, DeviceError
@@ -19,41 +21,60 @@ from pipeline.together import walks
 from store.folders import RunFolder
 from store.segments import segments_in
 
+if TYPE_CHECKING:
+    from pipeline.shared_walk import Wish
 
-@dataclass(frozen=True)
+
+@dataclass
 class Work:
-    """A run under way: everything finished goes to its record's journal at once."""
+    """A run under way: everything finished goes to its record's journal at once.
+
+    aside: the weights of its model's linears, where that is not the one on the bench.
+    """
 
     run: RunSpec
     folder: RunFolder
     record: Record
     device: torch.device
     loaded: Loaded
+    aside: dict[str, Tensor] | None = None
 
     def noted(self, table: str) -> list[dict[str, Any]]:
         """The rows of a table that the run writes as a whole, as last written."""
         return noted(self.folder, table)
 
 
-def begin(todo: Todo, folder: RunFolder, record: Record, device: Device, threads: int) -> Iterator[Report]:
-    """Do the run. Raises what went wrong in words; DeviceError where torch can't use the device."""
+def begin(
+    todo: Todo, folder: RunFolder, record: Record, device: Device, threads: int, *, alone: bool
+) -> "Iterator[Report | Wish]":
+    """Do the run; whoever iterates walks for each Wish. Unless it is alone, its model is put aside before the first.
+
+    Raises what went wrong in words; DeviceError where torch can't use the device.
+    """
     from pipeline import measurements, pruned_model
 
     if not todo.missing and not todo.tasks and pruned_model.is_there(todo.run, folder):
         return  # killed after the last measurement: only the record is missing
     torch.set_num_threads(threads)
-    target = _target(device)
+    on = target(device)
     yield Report("load")
     BENCH.folder = folder.path
     loaded = BENCH.take(todo.run.model, todo.run.dtype)
     record.write("running", _facts(loaded))
     yield Report("load", 1.0)
-    work = Work(todo.run, folder, record, target, loaded)
+    work = Work(todo.run, folder, record, on, loaded)
     yield from pruned_model.make(work)
+    if todo.missing and not alone:
+        work.aside = BENCH.hand_over()
     for stage, same in walks(todo.missing).items():
         for place, together in enumerate(same):
-            for report in measurements.take(work, stage, together):
-                yield replace(report, fraction=(place + report.fraction) / len(same))
+            for each in measurements.take(work, stage, together):
+                start, extent = place / len(same), 1 / len(same)
+                if isinstance(each, Report):
+                    yield replace(each, fraction=start + extent * each.fraction)
+                else:
+                    each.start, each.extent = start, extent
+                    yield each
     yield from _tasks(work, todo.tasks)
 
 
@@ -62,10 +83,11 @@ def _tasks(work: Work, tasks: tuple[Task, ...]) -> Iterator[Report]:
         return
     from pipeline.tasks import taking  # lm-eval takes a second to load
 
-    for task in tasks:
-        same = [other for other in tasks if other.name == task.name]
-        for report in taking.take(work, task):
-            yield replace(report, fraction=(same.index(task) + report.fraction) / len(same))
+    with nullcontext() if work.aside is None else BENCH.wearing(work.aside):
+        for task in tasks:
+            same = [other for other in tasks if other.name == task.name]
+            for report in taking.take(work, task):
+                yield replace(report, fraction=(same.index(task) + report.fraction) / len(same))
 
 
 def noted(folder: RunFolder, table: str) -> list[dict[str, Any]]:
@@ -89,7 +111,8 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def _target(device: Device) -> torch.device:
+def target(device: Device) -> torch.device:
+    """The claimed device in torch's words. Raises DeviceError where torch can't use it."""
     if device.kind == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
             f"{device.name} is there but torch {torch.__version__} can't use it: it is a build for CPUs, or the "

@@ -27,6 +27,10 @@ def run(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a worker.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs at the same time.")] = None,
+    together: Annotated[
+        int | None,
+        typer.Option("--together", min=1, metavar="K", help="Pruned models measured beside one dense pass."),
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed runs again.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and what it takes; do nothing.")
@@ -53,12 +57,8 @@ def run(
     from app.running import Options, run_grid
 
     models = tuple(model or ())
-    run_grid(
-        grid,
-        store,
-        Options(models, device, threads, workers, retry_failed, dry_run, quiet, as_json),
-        headless or dry_run,
-    )
+    options = Options(models, device, threads, workers, together, retry_failed, dry_run, quiet, as_json)
+    run_grid(grid, store, options, headless or dry_run)
 
 
 def runs(

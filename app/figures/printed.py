@@ -5,12 +5,14 @@ from pathlib import Path
 
 from app.failures import CommandError
 from app.figures.asked import NAMES, QUESTIONS, Question
+from app.figures.boxes import Box, boxes
 from app.figures.drawn import Points, curves
 from app.sql import ask, opened
 from app.table import Table, as_text
 from app.terminal import ColourChoice, colours, width
 
 WIDTH, HEIGHT, NARROW = 100, 24, 40
+BOX_COLUMNS = ("series", "group", "low", "q1", "median", "q3", "high")
 
 
 def is_figure(what: str) -> bool:
@@ -26,13 +28,17 @@ def printed(what: str, store: Path, color: ColourChoice) -> str:
     with opened(store) as connection:
         columns = [row[0] for row in ask(connection, f"DESCRIBE {question.view}").rows]
         table = ask(connection, question.sql.format(where=_where(selection, columns)))
-    series = _series(table)
     title = f"{question.view}: {question.title}"
-    if not series:
+    if not table.rows:
         return f"{title}\n\nnothing measured yet: 'calib-explorer sql \"FROM {question.view}\"' would list it"
     at_most = min(WIDTH, max(NARROW, width() or WIDTH))
-    plot = curves(series, question.x, question.y, at_most, HEIGHT, colours(color) != "none")
-    return f"{title}\n\n{plot}\n\n{as_text(_data(series, question), width())}"
+    if question.boxes:
+        plot, data = boxes(_boxes(table), question.x, question.y, at_most), Table(BOX_COLUMNS, table.rows)
+    else:
+        series = _series(table)
+        plot = curves(series, question.x, question.y, at_most, HEIGHT, colours(color) != "none")
+        data = _data(series, question)
+    return f"{title}\n\n{plot}\n\n{as_text(data, width())}"
 
 
 def _where(selection: str, columns: list[str]) -> str:
@@ -44,6 +50,13 @@ def _where(selection: str, columns: list[str]) -> str:
         quoted = value.replace("'", "''").replace("{", "{{").replace("}", "}}")
         conditions.append(f"CAST(\"{column}\" AS VARCHAR) = '{quoted}'")
     return " AND ".join(conditions)
+
+
+def _boxes(table: Table) -> dict[str, list[Box]]:
+    series: dict[str, list[Box]] = {}
+    for name, group, *numbers in table.rows:
+        series.setdefault(str(name), []).append(Box(int(group), *map(float, numbers)))
+    return series
 
 
 def _series(table: Table) -> dict[str, Points]:

@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from pipeline import devices
 from pipeline.anatomy import UnsupportedModel
@@ -16,10 +17,11 @@ from pipeline.forecast.shape import shape
 from pipeline.models import ModelError
 from pipeline.outcome import plural
 from pipeline.plan import Plan, Todo, n_measurements, plan
+from pipeline.room import room
 from pipeline.screen import duration
 from pipeline.spec import Dense, Grid
 from pipeline.stages import Machine
-from pipeline.together import walks
+from pipeline.together import company, walks
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def forecast(grid: Grid, options: Options) -> Forecast:
     planned = plan(grid, options.runs, retry_failed=options.retry_failed)
     earlier = past(options.runs, machine) if planned.todo else None
     width = min(options.workers or len(allowed), len(allowed))
+    most = partial(_most, options, machine.kind, width)
     return Forecast(
         grid=grid.name,
         todo={each.run.run_id: list(_open(each)) for each in planned.todo},
@@ -77,7 +80,7 @@ def forecast(grid: Grid, options: Options) -> Forecast:
         failed=planned.failed,
         n_there=planned.n_measurements,
         n_missing=sum(n_measurements((*each.missing, *each.tasks)) for each in planned.todo),
-        needs=tuple(_needs(planned)),
+        needs=tuple(_needs(planned, most, width)),
         store=0 if options.store.exists() else disk.STORE,
         seconds=earlier.seconds(planned.todo, machine, width) if earlier else None,
         n_past=earlier.n_runs if earlier else 0,
@@ -94,15 +97,21 @@ def _open(todo: Todo) -> Iterator[str]:
         yield f"{task.name} {' '.join(task.languages)}".strip()
 
 
-def _needs(planned: Plan) -> Iterator[Needs]:
+def _most(options: Options, kind: str, width: int, todo: Todo) -> int:
+    """Pruned models that are measured beside one dense pass."""
+    return options.together or room(todo, kind, width, options.runs)
+
+
+def _needs(planned: Plan, most: Callable[[Todo], int], width: int) -> Iterator[Needs]:
     """By model, in the order of the runs."""
     models = dict.fromkeys((each.run.model, each.run.dtype) for each in planned.todo)
     for model, dtype in models:
         runs = [each for each in planned.todo if (each.run.model, each.run.dtype) == (model, dtype)]
-        yield _of_model(runs)
+        together = {each.missing: len(company(each, runs, most, width)) for each in reversed(runs)}
+        yield _of_model(runs, max(together.values()))
 
 
-def _of_model(runs: list[Todo]) -> Needs:
+def _of_model(runs: list[Todo], n_together: int) -> Needs:
     run = runs[0].run
     known = Disk()
     try:
@@ -116,7 +125,7 @@ def _of_model(runs: list[Todo]) -> Needs:
     changes = any(disk.n_pruned(each.run.method, built) for each in runs)
     once = Disk(
         tokens=_tokens(runs),
-        scratch=built.n_prunable * built.itemsize if changes else 0,
+        scratch=n_together * built.n_prunable * built.itemsize if changes else 0,
         download=fetch,
         model=kept,
     )
@@ -126,6 +135,7 @@ def _of_model(runs: list[Todo]) -> Needs:
             [together for same in walks(each.missing).values() for together in same],
             built,
             masks_ready=each.masks_ready,
+            n_together=n_together,
         )
         for each in runs
     )

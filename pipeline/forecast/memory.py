@@ -10,7 +10,7 @@ import psutil
 import torch
 
 from pipeline.forecast.shape import Linear, Shape
-from pipeline.measurements import HIDDEN_SHARE
+from pipeline.shared_walk import HIDDEN_SHARE
 from pipeline.spec import Dense, RunSpec
 from pipeline.spec.methods import GPTQ, RIA, Checkpoint, Magnitude, SparseGPT, Wanda, WandaPreview, WandaUpdate
 from pipeline.stream import LOGITS, default_batch
@@ -39,9 +39,9 @@ SECOND_ORDER = ("sparsegpt", "gptq", "wanda_update")
 FLOAT = 4
 
 
-def of_run(run: RunSpec, walks: Iterable[Together], shape: Shape, *, masks_ready: bool) -> int:
-    """Bytes. walks: what is to be measured."""
-    phases = [_measuring(together, run, shape) for together in walks]
+def of_run(run: RunSpec, walks: Iterable[Together], shape: Shape, *, masks_ready: bool, n_together: int = 1) -> int:
+    """Bytes. walks: what is to be measured, of `n_together` pruned models at once."""
+    phases = [_measuring(together, run, shape, n_together) for together in walks]
     if not isinstance(run.method, Dense) and not masks_ready:
         phases.append(_pruning(run, run.method, shape))
     weights = 0 if shape.mapped else shape.n_parameters * shape.itemsize
@@ -74,12 +74,13 @@ def _batch(shape: Shape, length: int) -> int:
     return 4 * tokens * max(max(linear.rows, linear.columns) for linear in shape.linears) * shape.itemsize
 
 
-def _measuring(together: Together, run: RunSpec, shape: Shape) -> int:
+def _measuring(together: Together, run: RunSpec, shape: Shape, n_together: int) -> int:
     compares = any(measure.compares for measure in together) and not isinstance(run.method, Dense)
     text = together[0]
-    language = text.samples * text.length * shape.n_features * shape.itemsize * (2 if compares else 1)
+    n_models = n_together + compares
+    language = text.samples * text.length * shape.n_features * shape.itemsize * n_models
     most = max(language, HIDDEN_SHARE * psutil.virtual_memory().available)
-    inside = _batch(shape, text.length) * (2 if compares else 1)
+    inside = _batch(shape, text.length) * n_models
     names = {measure.name for measure in together}
     if "weights" in names:
         block = sum(linear.n_weights for linear in shape.linears)

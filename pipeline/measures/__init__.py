@@ -4,16 +4,15 @@ gives an observer of the walk through the blocks (pipeline/walk.py) that all mea
 import importlib
 import math
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import polars
 from torch import Tensor, nn
 
-from pipeline.lockstep import LockStep
 from pipeline.spec.frozen import nearest
 from pipeline.stream import Logits
 
@@ -69,10 +68,28 @@ class Found:
     rows: Sequence[Mapping[str, Any]] | polars.DataFrame
 
 
+@runtime_checkable
+class Walk(Protocol):
+    """What an observer is told of the walk (pipeline/lockstep.py): the blocks' paths, the variants that there are,
+    and while a block's forward runs, which of them runs and on which rows of the text."""
+
+    @property
+    def paths(self) -> Sequence[str]: ...
+    @property
+    def variants(self) -> Collection[str]: ...
+    @property
+    def running(self) -> str: ...
+    @property
+    def rows(self) -> slice: ...
+    @property
+    def n_features(self) -> int: ...
+    def weight(self, variant: str, linear: nn.Linear) -> Tensor: ...
+
+
 class Observer(Protocol):
     """What a measure does during a walk. `measured` is asked after it, and after `found`."""
 
-    def watch(self, walk: LockStep, index: int, block: nn.Module) -> AbstractContextManager[None]:
+    def watch(self, walk: Walk, index: int, block: nn.Module) -> AbstractContextManager[None]:
         """Around the batches of block `index`: hooks come and go here; `walk.running` tells them the variant."""
 
     def see(self, index: int, rows: slice, outputs: Mapping[str, Tensor]) -> None:

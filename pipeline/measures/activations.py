@@ -18,8 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pipeline.anatomy import linears
-from pipeline.lockstep import LockStep
-from pipeline.measures import OWN, Found, Measured
+from pipeline.measures import OWN, Found, Measured, Walk
 from pipeline.spec import Activations
 from pipeline.spec.changing import is_linear
 from pipeline.spec.frozen import nearest
@@ -42,7 +41,7 @@ class Outputs:
         self._sums: dict[tuple[int, str], Tensor] = {}
 
     @contextmanager
-    def watch(self, walk: LockStep, index: int, block: nn.Module) -> Iterator[None]:
+    def watch(self, walk: Walk, index: int, block: nn.Module) -> Iterator[None]:
         own = linears(block)
         for name in self.chosen:
             if not any(is_linear(linear, (name,)) for linear in own):
@@ -60,7 +59,7 @@ class Outputs:
 
     def _sum(
         self,
-        walk: LockStep,
+        walk: Walk,
         current: dict[str, Tensor],
         name: str,
         linear: nn.Module,  # noqa: ARG002

@@ -23,8 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pipeline.lockstep import LockStep
-from pipeline.measures import DENSE, OWN, Found, Measured
+from pipeline.measures import DENSE, OWN, Found, Measured, Walk
 from pipeline.spec import Heldout
 from pipeline.stream import Logits
 from pipeline.windows import Windows
@@ -47,7 +46,7 @@ class Distances:
         self.n_features = 0
         self._sums: list[dict[str, Tensor]] = []
 
-    def watch(self, walk: LockStep, index: int, block: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
+    def watch(self, walk: Walk, index: int, block: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
         if index == len(self._sums):
             size = (len(self.windows.tokens), 4)
             self._sums.append({part: torch.zeros(size, dtype=torch.float64) for part in (ALL, WITHOUT_FIRST)})

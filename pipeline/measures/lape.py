@@ -27,8 +27,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 
 from pipeline.gate import activation_of, reader_of
-from pipeline.lockstep import LockStep
-from pipeline.measures import OWN, Found, Measured
+from pipeline.measures import OWN, Found, Measured, Walk
 from pipeline.spec import LAPE
 from pipeline.stream import Logits
 from pipeline.windows import Windows
@@ -83,7 +82,7 @@ class Neurons:
         self._magnitude: list[Tensor] = []
 
     @contextmanager
-    def watch(self, walk: LockStep, index: int, block: nn.Module) -> Iterator[None]:
+    def watch(self, walk: Walk, index: int, block: nn.Module) -> Iterator[None]:
         current: dict[str, Tensor] = {}
         act = activation_of(walk.paths[index], block)
         with ExitStack() as hooks:
@@ -105,7 +104,7 @@ class Neurons:
         """The number of neurons: the most that any linear of the block reads (FFNs are wider than hidden states)."""
         return max(linear.in_features for linear in block.modules() if isinstance(linear, nn.Linear))
 
-    def _count(self, walk: LockStep, current: dict[str, Tensor], act: nn.Module, read: Any, output: Tensor) -> None:  # noqa: ARG002
+    def _count(self, walk: Walk, current: dict[str, Tensor], act: nn.Module, read: Any, output: Tensor) -> None:  # noqa: ARG002
         if walk.running != self.variant:
             return
         output = output.detach().reshape(-1, self.windows.length, output.shape[-1])
@@ -113,7 +112,7 @@ class Neurons:
         if self.spec.output == "gate":
             self._add(current, "magnitude", walk.rows, magnitudes(output))
 
-    def _weigh(self, walk: LockStep, current: dict[str, Tensor], linear: nn.Module, read: tuple[Any, ...]) -> None:  # noqa: ARG002
+    def _weigh(self, walk: Walk, current: dict[str, Tensor], linear: nn.Module, read: tuple[Any, ...]) -> None:  # noqa: ARG002
         if walk.running == self.variant:
             product = read[0].detach().reshape(-1, self.windows.length, read[0].shape[-1])
             self._add(current, "magnitude", walk.rows, magnitudes(product))

@@ -25,8 +25,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
-from pipeline.lockstep import LockStep
-from pipeline.measures import DENSE, OWN, Found, Measured
+from pipeline.measures import DENSE, OWN, Found, Measured, Walk
 from pipeline.spec import LSAR
 from pipeline.stream import Logits
 from pipeline.windows import Windows
@@ -80,7 +79,7 @@ class Embeddings:
         if not bool(windows.textual.any(dim=1).all()):
             raise ValueError("a window holds special tokens only: it has no embedding")
 
-    def watch(self, walk: LockStep, index: int, block: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
+    def watch(self, walk: Walk, index: int, block: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
         if index == len(self._embeddings):
             self._embeddings.append({})
         return nullcontext()

@@ -24,8 +24,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from pipeline.lockstep import LockStep
-from pipeline.measures import OWN, Found, Measured, Step
+from pipeline.measures import OWN, Found, Measured, Step, Walk
 from pipeline.spec import Heldout
 from pipeline.stream import BlockStream, Logits
 from pipeline.windows import Windows
@@ -73,7 +72,7 @@ class Likelihoods:
         self.windows, self.tokenizer, self.logits_of = windows, tokenizer, variant
         self._nats = torch.zeros(len(windows.tokens), dtype=torch.float64)
 
-    def watch(self, walk: LockStep, index: int, block: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
+    def watch(self, walk: Walk, index: int, block: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
         return nullcontext()
 
     def see(self, index: int, rows: slice, outputs: Mapping[str, Tensor]) -> None:

@@ -22,8 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pipeline.anatomy import linears
-from pipeline.lockstep import LockStep
-from pipeline.measures import DENSE, OWN, Found, Measured
+from pipeline.measures import DENSE, OWN, Found, Measured, Walk
 from pipeline.spec import Heldout
 from pipeline.stream import Logits
 from pipeline.windows import Windows
@@ -48,7 +47,7 @@ class Reconstruction:
         self._sums: dict[Place, Tensor] = {}
 
     @contextmanager
-    def watch(self, walk: LockStep, index: int, block: nn.Module) -> Iterator[None]:
+    def watch(self, walk: Walk, index: int, block: nn.Module) -> Iterator[None]:
         base = DENSE if DENSE in walk.variants else OWN
         current: dict[str, Tensor] = {}
         with ExitStack() as hooks:
@@ -65,7 +64,7 @@ class Reconstruction:
             self._sums[index, name] = self._sums.get((index, name), torch.zeros(())) + sums.cpu()
 
     def _compare(
-        self, walk: LockStep, sums: Tensor, base: str, change: Tensor, linear: nn.Linear, read: Any, output: Tensor
+        self, walk: Walk, sums: Tensor, base: str, change: Tensor, linear: nn.Linear, read: Any, output: Tensor
     ) -> None:
         if walk.running != base:
             return
@@ -111,7 +110,7 @@ def weight_facts(dense: Float[Tensor, "rows columns"], own: Float[Tensor, "rows 
     return facts
 
 
-def walk_rows(walk: LockStep) -> range:
+def walk_rows(walk: Walk) -> range:
     """The rows of the text that run now."""
     return range(walk.rows.start, walk.rows.stop)
 

@@ -200,6 +200,22 @@ def test_overlaps_are_averaged_over_blocks(made: Made) -> None:
     assert (between["de_en"], between["de_zh"]) == (pytest.approx(0.65), None)
 
 
+def test_overlaps_are_those_of_the_most_seeds_last_compared(made: Made) -> None:
+    runs = {(n, sparsity): made.run(seed=n, sparsity=sparsity) for sparsity in (0.5, 0.6) for n in range(3)}
+    row = {"model": "m", "method": "wanda", "linear": "mlp.up_proj", "n_union": 100, "chance": 0.3, "block": 0}
+    one, two, three = (runs[n, 0.5] for n in range(3))
+    groups = {f"{one} & {two} & {three}": 70, f"{one} & {two}": 90, f"{runs[0, 0.6]} & {runs[1, 0.6]}": 40}
+    for group, n in groups.items():  # the smaller group is the later one
+        made.put("mask_overlap", {**row, "kind": "seeds", "run_a": group, "run_b": "", "label_a": "de",
+                                  "label_b": "", "n_intersection": n})  # fmt: skip
+    for run, n in ((one, 99), (runs[0, 0.6], 98)):
+        made.put("mask_overlap", {**row, "kind": "floor", "run_a": run, "run_b": "", "label_a": "de",
+                                  "label_b": "exact", "n_intersection": n})  # fmt: skip
+    found = {(row["sparsity"], row["de"], row["floor"]) for row in made.rows("FROM table16")}
+    assert found == {(0.5, 0.7, 0.99), (0.6, 0.4, 0.98)}
+    assert {row["seeds"] for row in made.rows("FROM figure2 WHERE kind = 'seeds'")} == {2, 3}
+
+
 def test_curves_of_figures_come_from_their_measures(made: Made) -> None:
     run = made.run()
     for quantity in ("hidden_difference", "agnostic_difference", "specific_difference"):
