@@ -1,6 +1,7 @@
 """Several pruned models beside one dense pass: the same numbers, bit for bit, as one at a time."""
 
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
