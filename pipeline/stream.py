@@ -29,10 +29,8 @@ from pipeline.inputs_only import InputsOnly
 from pipeline.rehearsal import Arguments, Rehearsal, rehearse, stubbed
 from pipeline.residence import resident
 
-PROBE_LENGTH = 32
-
-LOGITS = 2**24
-"""At a time, unless told otherwise: 64 MB in float32, and as much again for their logarithms."""
+PROBE_LENGTH, LOGITS = 32, 2**24
+"""Tokens of a rehearsal; logits at a time unless told otherwise (64 MB in float32)."""
 
 
 @dataclass(frozen=True)
