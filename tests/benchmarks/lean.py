@@ -190,7 +190,7 @@ def write_text(place: tiny_grid.Place) -> None:
     for split in ("calibration", "heldout"):
         folder = place.folder / "text" / split
         folder.mkdir(parents=True)
-        documents = [" ".join(tiny_grid.text(f"{split} {n}", 8).split()) for n in range(30)]
+        documents = [" ".join(tiny_grid.text(f"{split} {n}", 30).split()) for n in range(40)]
         (folder / "de.txt").write_text("\n\n".join(documents), encoding="utf-8")
 
 
