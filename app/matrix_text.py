@@ -83,7 +83,7 @@ def _lines(matrix: Matrix, colour: Colour, with_sd: bool) -> list[str]:
     for row in matrix.rows:
         cells = [_coloured(matrix, row, c, pad(texts[row, c], widths[c], True), colour) for c in matrix.columns]
         lines.append((pad(row, first) + "".join(cells)).rstrip())
-        if matrix.has_intervals:
+        if any(below[row, c] for c in matrix.columns):
             ends = "".join(pad(below[row, c], widths[c], True) for c in matrix.columns)
             lines.append((" " * first + ends).rstrip())
     return lines

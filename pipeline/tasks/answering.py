@@ -58,6 +58,7 @@ def ask(scorer: Scorer, definition: Definition, places: list[Place], *, chat: bo
     asked = [_asked(scorer, definition.parts[place.part], place, chat) for place in places]
     total = max(1, sum(len(item.instances) for item in asked))
     done = 0
+    yield Asking(0.0)
     for n_new in _respond(scorer, asked):
         done += n_new
         yield Asking(done / total)

@@ -14,6 +14,7 @@ from tiny_tokenizer import tiny_tokenizer
 
 from pipeline.models import Loaded
 from pipeline.record import Record
+from pipeline.scoring.lm import Scorer
 from pipeline.spec import Dense, RunSpec
 from pipeline.spec.benchmarks import LANGUAGES
 from pipeline.spec.tasks import Task, hashed
@@ -77,7 +78,6 @@ def test_items_make_the_accuracy(work: Work, tmp_path: Path) -> None:
 
 def test_answers_written_freely_keep_their_f1(work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """lm-eval makes 1 of any F1 over several references that is above 0."""
-    from pipeline.scoring.lm import Scorer
     from pipeline.scoring.request import Written
 
     answers = [Written(" the quick fox"), Written("nothing")]
@@ -147,6 +147,19 @@ def test_no_template_by_option_and_none_where_there_is_none(work: Work, tmp_path
     work.loaded.tokenizer.chat_template = None
     with pytest.raises(TaskError, match="has no chat template"):
         list(taking.take(work, task.model_copy(update={"chat_template": True})))
+
+
+@pytest.mark.parametrize(("chat", "space"), [(True, ""), (False, " ")])
+def test_no_blank_is_between_the_template_and_a_choice(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chat: bool, space: str
+) -> None:
+    """The paper's lm-eval had one; since 0.4.6 there is none, and numbers before and after don't compare."""
+    asked: list[tuple[str, str]] = []
+    plainly = Scorer.likelihoods
+    monkeypatch.setattr(Scorer, "likelihoods", lambda self, pairs: asked.extend(pairs) or plainly(self, pairs))
+    list(taking.take(work, write(tmp_path / "ours.jsonl", ROWS).model_copy(update={"chat_template": chat})))
+    assert {choice for _, choice in asked} == {f"{space}{choice}" for choice in ROWS[0]["choices"]}
+    assert all(prompt.endswith("<s>" if chat else "Answer:") for prompt, _ in asked)
 
 
 def test_a_limit_is_the_same_items_whatever_else_is_there(tmp_path: Path) -> None:
