@@ -81,3 +81,4 @@ def test_the_demo_grid_is_dense_magnitude_and_wanda_in_every_language() -> None:
     assert [run.method.name for run in runs] == ["dense", "magnitude", *["wanda"] * 7]
     assert [run.calibration.label for run in runs if run.calibration] == list(LANGUAGES)
     assert grid.measure[0].languages == tuple(LANGUAGES)
+    assert [task.name for task in grid.task] == ["reading"]
