@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pipeline.forecast.shape import Shape
 from pipeline.plan import Todo
 from pipeline.spec import Dense, MeasureSpec
-from pipeline.spec.methods import Changing, Pruning
+from pipeline.spec.methods import Changing, Checkpoint, Pruning
 
 STORE = 1_500_000
 """An empty results.duckdb with its paper's numbers."""
@@ -36,7 +36,7 @@ class Disk:
 def of_run(todo: Todo, shape: Shape) -> Disk:
     """What a run leaves behind."""
     method = todo.run.method
-    prunes = isinstance(method, Pruning) and not todo.masks_ready
+    prunes = isinstance(method, (Pruning, Checkpoint)) and not todo.masks_ready
     masks = n_pruned(method, shape) // 8 if prunes else 0
     linears = len(shape.linears) * shape.n_blocks
     rows = linears if prunes else 0
