@@ -1,7 +1,9 @@
 """--dry-run: what a grid would do and take, without doing any of it."""
 
+import io
 import json
 import shutil
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import tiny_grid
 from families import build
 from tiny_grid import Place
 
+from pipeline.__main__ import main
 from pipeline.anatomy import UnsupportedModel, find_blocks
 from pipeline.forecast import disk, memory
 from pipeline.forecast.dry_run import size
@@ -26,8 +29,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return tiny_grid.make(tmp_path_factory.mktemp("dry"))
 
 
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place.folder / "cache"))
+
+
+def dry(place: Place, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of a dry run in this process: a new one would spend seconds on loading torch."""
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(output):
+        code = main([*place.command("--dry-run", *arguments)[3:]])
+    return code, output.getvalue()
+
+
 def said(place: Place, *arguments: str) -> dict[str, Any]:
-    code, output = place.run("--dry-run", "--json", *arguments)
+    code, output = dry(place, "--json", *arguments)
     assert code == 0, output
     found: dict[str, Any] = json.loads(output)
     return found
@@ -50,7 +66,7 @@ def test_it_says_what_is_to_do_and_does_nothing_and_later_what_is_there(place: P
     third = said(place)
     assert (len(third["there"]), len(third["todo"]), third["n_missing"], third["n_past"]) == (3, 1, 2, 3)
     assert 0 < third["seconds"] < 60
-    code, text = place.run("--dry-run")
+    code, text = dry(place)
     assert code == 0
     assert "4 runs: 3 there, 1 to do; 2 measurements to take, 6 there" in text
     assert "going by 3 finished runs" in text
@@ -60,14 +76,18 @@ def test_it_says_what_is_to_do_and_does_nothing_and_later_what_is_there(place: P
 def test_bad_input_is_told_as_usual(place: Place, tmp_path: Path) -> None:
     shutil.copytree(place.folder, tmp_path / "bad")
     bad = Place(tmp_path / "bad")
-    assert bad.run("--dry-run", "--device", "tpu")[0] == 2
+    assert dry(bad, "--device", "tpu")[0] == 2
     bad.write_grid(tiny_grid.GRID.replace('"wanda"', '"wander"'))
-    code, output = bad.run("--dry-run")
+    code, output = dry(bad)
     assert (code, "wanda" in output) == (2, True)
 
 
 def test_a_model_that_is_not_there_is_told_and_the_rest_foreseen(place: Place) -> None:
-    found = said(place, "--model", "nobody/nothing-7b", "--model", str(place.folder / "model"))
+    code, output = place.run(
+        "--dry-run", "--json", "--model", "nobody/nothing-7b", "--model", str(place.folder / "model")
+    )
+    assert code == 0, output
+    found = json.loads(output)
     unknown, known = found["needs"]
     assert "not fetched before" in unknown["problem"]
     assert known["problem"] == ""
