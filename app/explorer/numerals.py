@@ -31,12 +31,17 @@ def quantity_name(quantity: str, task: str = "") -> str:
     return f"{_TASKS.get(task, task)} {name}" if task else name
 
 
+_BESIDE = {"acc_norm": "norm", "exact_match": "exact"}
+"""Second metrics of a task, which must not go by the first one's name."""
+
+
 def short_name(quantity: str, task: str = "") -> str:
     """The quantity in at most ten signs, for lists."""
     short = {"perplexity": "perplexity", "pruning_error": "error", "bits_per_byte": "bits/byte"}
     if task:
         task = {"arc_easy": "ARC easy", "arc_challenge": "ARC chall."}.get(task, task)
-        return _TASKS.get(task, task)[:10]
+        name, beside = _TASKS.get(task, task), _BESIDE.get(quantity)
+        return f"{name[: 9 - len(beside)].rstrip()} {beside}" if beside else name[:10]
     return short.get(quantity, quantity_name(quantity))[:10]
 
 

@@ -65,4 +65,7 @@ def test_names_are_those_people_use() -> None:
     assert quantity_name("acc", "belebele") == "Belebele accuracy"
     assert quantity_name("pruning_error") == "pruning error"
     assert short_name("acc", "arc_challenge") == "ARC chall."
+    assert short_name("acc_norm", "arc_challenge") == "ARC c norm"
+    assert short_name("acc_norm", "reading") == "readi norm"
+    assert short_name("exact_match", "mkqa") == "MKQA exact"
     assert quantity_name("hidden_difference") == "hidden difference"
