@@ -5,8 +5,9 @@ go. Rows and the note of their segments (table segment) are committed together, 
 waits: if somebody holds the store, segments stay where they are and are moved in the next time.
 
 A writer killed in the middle of a block that DuckDB writes in place, it seems, leaves a file that cannot be read (a
-checksum that did not match, once in some hundred kills). While a store is written to, "<store>.writing" lies beside it: where that is
-found later, the writer died, and a store that is then damaged is made afresh from the run folders at once.
+checksum that did not match, once in some hundred kills). While a store is written to, "<store>.writing" lies beside
+it: where that is found later, the writer died, and a store that is then damaged is made afresh from the run folders
+at once.
 """
 
 import contextlib
