@@ -9,9 +9,11 @@ import json
 import os
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from filelock import FileLock, Timeout
@@ -152,35 +154,41 @@ def _names(found: tuple[Device, ...]) -> list[str]:
     return [f"cuda:{gpu.index} ({gpu.name})" for gpu in found]
 
 
-def _from_library() -> tuple[Device, ...] | None:
-    """By NVML, or None where nvidia-ml-py or the driver is missing."""
-    try:
-        nvml = importlib.import_module("pynvml")
-        nvml.nvmlInit()
-    except Exception:  # NVMLError has no home without the module
-        return None
-    try:
-        handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-        return tuple(
-            Device("cuda", _text(nvml.nvmlDeviceGetUUID(handle)), index, _text(nvml.nvmlDeviceGetName(handle)))
-            for index, handle in enumerate(handles)
-        )
-    finally:
-        nvml.nvmlShutdown()
-
-
 def free_bytes() -> int | None:
     """Memory that is free on the fullest GPU; None where it can't be told."""
+    with _nvml() as nvml:
+        return min((int(nvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in _handles(nvml)), default=None)
+
+
+def _from_library() -> tuple[Device, ...] | None:
+    """By NVML, or None where nvidia-ml-py or the driver is missing."""
+    with _nvml() as nvml:
+        if nvml is None:
+            return None
+        return tuple(
+            Device("cuda", _text(nvml.nvmlDeviceGetUUID(handle)), index, _text(nvml.nvmlDeviceGetName(handle)))
+            for index, handle in enumerate(_handles(nvml))
+        )
+
+
+@contextmanager
+def _nvml() -> Iterator[Any]:
+    """NVML, ready to be asked; None where nvidia-ml-py or the driver is missing."""
     try:
         nvml = importlib.import_module("pynvml")
         nvml.nvmlInit()
     except Exception:  # NVMLError has no home without the module
-        return None
+        yield None
+        return
     try:
-        handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-        return min((int(nvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles), default=None)
+        yield nvml
     finally:
         nvml.nvmlShutdown()
+
+
+def _handles(nvml: Any) -> list[Any]:
+    """Of all GPUs; none without NVML."""
+    return [] if nvml is None else [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
 
 
 def _text(value: str | bytes) -> str:

@@ -93,8 +93,8 @@ def _backwards(linear: nn.Linear, read: Tensor) -> Tensor:
 def claimed(wanted: str) -> Iterator[torch.device]:
     """Hold a device ("auto", "cpu", "cuda", "cuda:N") once it is free. Raises DeviceError."""
     allowed = devices.choose(wanted, None)
-    while (claim := devices.try_claim(allowed, "analyse --floor", patience_s=1.0)) is None:
-        pass
+    while (claim := devices.try_claim(allowed, "analyse --floor", patience_s=10.0)) is None:
+        print(f"waiting for the device, which {devices.holders(allowed)} uses", flush=True)
     with claim as device:
         devices.bind(device)
         yield target(device)

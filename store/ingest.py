@@ -50,31 +50,27 @@ def _ingest(store: Path, runs: Path, wait_s: float) -> IngestReport:
     mark.touch()
     try:
         report = _move(store, runs, wait_s, check=died)
-    except Held:
-        if not died:
-            mark.unlink()  # nothing was written
-        raise
-    except StoreDamaged:
-        if not died:
-            mark.unlink()  # not by one of us: the person decides
-            raise
+    except (Held, StoreError, duckdb.Error) as error:
+        told = explain(error, store) if isinstance(error, duckdb.Error) else error
+        damaged = isinstance(told, StoreDamaged)
+        if not died and (damaged or told is error):
+            mark.unlink(missing_ok=True)  # it was like that, or was not opened: no writing of ours was cut off
+        if not (died and damaged):
+            raise told from error
         report = _repair(store, runs)
-    mark.unlink()
+    mark.unlink(missing_ok=True)
     return report
 
 
 def _move(store: Path, runs: Path, wait_s: float, check: bool) -> IngestReport:
-    try:
-        if not store.exists():
-            create(store)
-        with _connection() as connection, attached(connection, store, read_only=False, wait_s=wait_s):
-            if check:
-                _read_through(connection)
-            if stored_version(connection, store) != current():
-                bring_up(connection)
-            return take_in(connection, runs)
-    except duckdb.Error as error:
-        raise explain(error, store) from error
+    if not store.exists():
+        create(store)
+    with _connection() as connection, attached(connection, store, read_only=False, wait_s=wait_s):
+        if check:
+            _read_through(connection)
+        if stored_version(connection, store) != current():
+            bring_up(connection)
+        return take_in(connection, runs)
 
 
 def _read_through(connection: duckdb.DuckDBPyConnection) -> None:

@@ -92,6 +92,7 @@ def test_damage_that_no_writer_of_ours_did_is_left_to_the_person(place: Place) -
     for _ in range(2):
         with pytest.raises(StoreError, match="damaged"):
             ingest(place.store, place.runs)
+        assert not Path(f"{place.store}.writing").exists()
 
 
 def test_the_log_of_a_killed_writer_is_taken_up(place: Place) -> None:
