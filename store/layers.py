@@ -31,7 +31,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Box:
-    """LAPE (nats) of one group of neurons; group 1 has the dense model's lowest."""
+    """The values of one group of neurons; group 1 has the dense model's lowest LAPE."""
 
     group: int
     low: float
@@ -39,7 +39,7 @@ class Box:
     median: float
     q3: float
     high: float
-    neurons: int
+    neurons: int | None = None
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.figures.drawn import LETTERS
+from store.layers import Box
 
 MOST = 6
 """Series: with more of them a group would fill the screen."""
 
 TICKS = 5
-
-
-@dataclass(frozen=True)
-class Box:
-    """Five numbers of a group, in order of size."""
-
-    group: int
-    low: float
-    q1: float
-    median: float
-    q3: float
-    high: float
 
 
 def boxes(series: Mapping[str, Sequence[Box]], x: str, y: str, width: int) -> str:

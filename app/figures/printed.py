@@ -5,11 +5,12 @@ from pathlib import Path
 
 from app.failures import CommandError
 from app.figures.asked import NAMES, QUESTIONS, Question
-from app.figures.boxes import Box, boxes
+from app.figures.boxes import boxes
 from app.figures.drawn import Points, curves
 from app.sql import ask, opened
 from app.table import Table, as_text
 from app.terminal import ColourChoice, colours, width
+from store.layers import Box
 
 WIDTH, HEIGHT, NARROW = 100, 24, 40
 BOX_COLUMNS = ("series", "group", "low", "q1", "median", "q3", "high")

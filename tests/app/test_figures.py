@@ -7,11 +7,12 @@ import pytest
 
 from app.failures import CommandError
 from app.figures.asked import NAMES, QUESTIONS
-from app.figures.boxes import Box, boxes
+from app.figures.boxes import boxes
 from app.figures.drawn import curves
 from app.figures.printed import is_figure, printed
 from store.folders import RunFolder
 from store.journal import Journal
+from store.layers import Box
 
 
 @pytest.mark.parametrize("name", [*QUESTIONS, *NAMES])

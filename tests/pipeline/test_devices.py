@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,3 +99,29 @@ def test_a_worker_stays_with_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     bind(pair[1])
     assert bound(pair) == (pair[1],)
+
+
+def test_gpus_and_their_free_memory_by_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[bool] = []
+    nvml = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: closed.append(True),
+        nvmlDeviceGetCount=lambda: 2,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetUUID=lambda index: f"GPU-{index}".encode(),
+        nvmlDeviceGetName=lambda _: "NVIDIA H100",
+        nvmlDeviceGetMemoryInfo=lambda index: SimpleNamespace(free=(80, 7)[index]),
+    )
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert devices.free_bytes() == 7
+    assert [(gpu.slot, gpu.index, gpu.name) for gpu in devices.gpus()] == [
+        ("GPU-0", 0, "NVIDIA H100"), ("GPU-1", 1, "NVIDIA H100"),
+    ]  # fmt: skip
+    assert closed == [True, True]
+
+
+def test_without_nvml_free_memory_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert devices.free_bytes() is None
