@@ -56,7 +56,8 @@ def _where(selection: str, columns: list[str]) -> str:
 def _boxes(table: Table) -> dict[str, list[Box]]:
     series: dict[str, list[Box]] = {}
     for name, group, *numbers in table.rows:
-        series.setdefault(str(name), []).append(Box(int(group), *map(float, numbers)))
+        low, q1, median, q3, high = map(float, numbers)
+        series.setdefault(str(name), []).append(Box(int(group), low, q1, median, q3, high))
     return series
 
 
