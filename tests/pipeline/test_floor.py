@@ -8,6 +8,7 @@ import torch
 from families import build, draw
 from tiny_grid import Place
 
+from pipeline import floor
 from pipeline.analyse import main
 from pipeline.floor import sum_backwards
 from store.reader import open_reader
@@ -29,7 +30,10 @@ def test_one_run_of_each_setting_is_pruned_again(
 ) -> None:
     monkeypatch.chdir(place.folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(place.folder / "cache"))
+    turned: list[object] = []
+    monkeypatch.setattr(floor, "sum_backwards", lambda model: (turned.append(model), sum_backwards(model)))
     assert main(["--store", str(place.store), "--floor", "--device", "cpu"]) == 0
+    assert len(turned) == 1
     output = capsys.readouterr().out
     assert "with itself, summed backwards" in output
     assert output.splitlines()[-1] == "1 new comparisons of masks"
