@@ -13,7 +13,7 @@ from pipeline.bench import BENCH
 from pipeline.checkpoint import adopt
 from pipeline.mask_file import MaskFile
 from pipeline.masks import MaskSummary, apply_masks, read_masks
-from pipeline.models import load_weights, locate
+from pipeline.models import Loaded, load_weights, locate
 from pipeline.progress import Report, part
 from pipeline.prune import BlockPruned, prune
 from pipeline.spec import CalibrationSpec, Checkpoint, Dense, RunSpec
@@ -80,13 +80,18 @@ def pruning(
     return prune(model, ids, run.method, device, arithmetic=run.arithmetic, statistics=statistics)
 
 
+def calibration(
+    spec: CalibrationSpec, seed: int, loaded: Loaded, device: torch.device
+) -> Generator[Report, None, Tokens]:
+    """The calibration tokens, drawn from their source, or written by the model, which is dense. Raises TextError."""
+    if is_self(spec.source):
+        return (yield from self_calibration_tokens(spec, seed, Author(loaded, device)))
+    return text.calibration_tokens(spec, seed, loaded.tokenizer)
+
+
 def _calibrate(work: Work, spec: CalibrationSpec) -> Generator[Report, None, Tokens]:
     """The calibration tokens, noted in the run's journal with the documents they came from."""
-    seed = work.run.seed or 0
-    if is_self(spec.source):
-        tokens = yield from self_calibration_tokens(spec, seed, Author(work.loaded, work.device))
-    else:
-        tokens = text.calibration_tokens(spec, seed, work.loaded.tokenizer)
+    tokens = yield from calibration(spec, work.run.seed or 0, work.loaded, work.device)
     rows = [
         {
             "sequence": index,

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from pipeline import text
 from pipeline.export.chosen import Chosen, ExportError
 from pipeline.masks import apply_masks
 from pipeline.models import Loaded
 from pipeline.provenance import versions
 from pipeline.prune import BlockPruned
-from pipeline.pruned_model import is_there, pruning
+from pipeline.pruned_model import calibration, is_there, pruning
+from pipeline.spec import CalibrationSpec
 from pipeline.text import Tokens
 from pipeline.work import noted
 
@@ -41,7 +41,7 @@ def _again(chosen: Chosen, loaded: Loaded, device: torch.device, say: Say) -> st
     run = chosen.run
     method = run.coordinates.method
     say(f"{method} changes the weights that it keeps: doing it again")
-    tokens = None if run.calibration is None else _tokens(chosen, loaded)
+    tokens = None if run.calibration is None else _tokens(chosen, run.calibration, loaded, device, say)
     expected = {(row["block"], row["linear"]): row["sha256"] for row in noted(chosen.folder, "mask_summary")}
     n_checked = 0
     for block in pruning(run, loaded.model, tokens, device):
@@ -55,12 +55,17 @@ def _again(chosen: Chosen, loaded: Loaded, device: torch.device, say: Say) -> st
     return f"pruned again with the run's settings and calibration text; all {n_checked} masks are those of the run"
 
 
-def _tokens(chosen: Chosen, loaded: Loaded) -> Tokens:
-    assert chosen.run.calibration is not None
-    tokens = text.calibration_tokens(chosen.run.calibration, chosen.run.seed or 0, loaded.tokenizer)
+def _tokens(chosen: Chosen, spec: CalibrationSpec, loaded: Loaded, device: torch.device, say: Say) -> Tokens:
+    reading = calibration(spec, chosen.run.seed or 0, loaded, device)
+    while True:
+        try:
+            say(next(reading).detail)
+        except StopIteration as end:
+            tokens: Tokens = end.value
+            break
     if (known := chosen.record.get("calibration_sha256")) not in (None, tokens.sha256):
         raise ExportError(
-            f"the calibration text from {chosen.run.calibration.source} is another one now (SHA-256 of its tokens "
+            f"the calibration text from {spec.source} is another one now (SHA-256 of its tokens "
             f"{tokens.sha256[:12]}, in the run {str(known)[:12]})"
         )
     return tokens

@@ -3,21 +3,31 @@
 import json
 import re
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 import tiny_grid
 import torch
+from families import build
 from safetensors import safe_open
+from tiny_tokenizer import tiny_tokenizer
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from pipeline import text
-from pipeline.export import written
+from pipeline.export import made, written
 from pipeline.export.__main__ import main
+from pipeline.export.chosen import Chosen
 from pipeline.launch import run_spec
 from pipeline.masks import read_masks, unpack
+from pipeline.models import Loaded
+from pipeline.progress import Report
 from pipeline.pruned_model import pruning
+from pipeline.spec import CalibrationSpec, RunSpec
+from pipeline.spec.methods import GPTQ
+from pipeline.text import Tokens
+from pipeline.text.self_calibration import Author, self_calibration_tokens
 from store.folders import RunFolder, State, run_folders
 
 GRID = tiny_grid.GRID.replace('["model"]', '["tied"]').replace('calibration = ["de", "en"]', 'calibration = ["de"]')
@@ -193,3 +203,30 @@ def test_another_dense_model_is_told(
     (made.path / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
     assert main(["wanda", str(tmp_path / "out"), "--store", str(tmp_path / "results.duckdb")]) == 2
     assert "is another one now: the run pruned revision files-" in capsys.readouterr().err
+
+
+def test_a_text_that_the_model_wrote_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    spec = CalibrationSpec(languages="de", source="self", samples=4, length=24, sampling="pack")
+    run = RunSpec(model="tiny", method=GPTQ(name="gptq", group_size=16), calibration=spec, seed=0)
+    cpu, told = torch.device("cpu"), []
+    tokenizer = tiny_tokenizer()
+    dense = [build("llama", vocab_size=len(tokenizer) + 7, eos_token_id=1) for _ in range(2)]
+    models = [Loaded(model, tokenizer, "tiny", "directory:tiny", "1", "") for model in dense]
+    tokens = whole(self_calibration_tokens(spec, 0, Author(models[0], cpu)))
+    for _ in pruning(run, models[0].model, tokens, cpu):
+        pass
+    shutil.rmtree(tmp_path / "cache")
+    folder = RunFolder.at(tmp_path / "runs", run.run_id).create({"run_id": run.run_id})
+    made.make(Chosen(folder, run, {"calibration_sha256": tokens.sha256}), models[1], cpu, told.append)
+    assert "writing de" in told
+    ours, theirs = (each.model.state_dict() for each in models)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def whole(writing: Generator[Report, None, Tokens]) -> Tokens:
+    while True:
+        try:
+            next(writing)
+        except StopIteration as end:
+            return end.value
