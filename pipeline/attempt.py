@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from pipeline import provenance
 from pipeline.devices import Device, DeviceError
-from pipeline.engine import Stopped
 from pipeline.plan import Todo
 from pipeline.progress import Course, Report
 from pipeline.record import Record, circumstances, now
+from pipeline.stopping import Stopped, is_asked
 from pipeline.worker import failure
 from store.errors import JournalFull
 from store.folders import RunFolder, State
@@ -54,6 +54,9 @@ class Attempt:
             self._end("interrupted")
             raise
         except Exception as error:
+            if is_asked():
+                self._end("interrupted")
+                raise Stopped from error
             self._failed(record, error)
             raise
         record.write("done", self._costs(device))

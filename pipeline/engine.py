@@ -82,10 +82,6 @@ class Event:
     data: Any = None
 
 
-class Stopped(BaseException):
-    """A worker is asked to give up politely. Not an Exception, so that no handler of failures swallows it."""
-
-
 @runtime_checkable
 class Engine(Protocol):
     """A place to run units."""

@@ -13,16 +13,16 @@ import threading
 import traceback
 from collections.abc import Generator
 from multiprocessing.connection import Connection
-from types import FrameType
 
-from pipeline.engine import Failure, Kind, Said, Stopped, Unit
+from pipeline import stopping
+from pipeline.engine import Failure, Kind, Said, Unit
 
 
 def main(descriptor: int, parent: int) -> None:
     """Serve units until the driver is gone or says stop."""
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, stopping.stop)
     connection = Connection(descriptor)
     line = Line(connection)
     ours = logging.getLogger("pipeline")
@@ -33,7 +33,7 @@ def main(descriptor: int, parent: int) -> None:
     try:
         while True:
             serve(units.get(), line)
-    except Stopped:
+    except stopping.Stopped:
         sys.stderr.flush()
         os._exit(0)  # at once: no waiting for threads of libraries
 
@@ -57,7 +57,7 @@ class Line(logging.Handler):
 
 
 def serve(unit: Unit, line: Line) -> None:
-    """Run one unit and report: started, progress..., then done or failed."""
+    """Run one unit and report: started, progress..., then done or failed. Raises Stopped."""
     line.send("started")
     work = unit.start()
     assert isinstance(work, Generator)
@@ -65,6 +65,8 @@ def serve(unit: Unit, line: Line) -> None:
         for progress in work:
             line.send("progress", progress)
     except Exception as error:
+        if stopping.is_asked():
+            raise stopping.Stopped from error
         line.send("failed", failure(error))
     else:
         line.send("done")
@@ -96,10 +98,6 @@ def _receive(connection: Connection, units: "queue.Queue[Unit]") -> None:
             units.put(connection.recv())
         except (EOFError, OSError):
             os.kill(os.getpid(), signal.SIGKILL)  # the driver is gone
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise Stopped
 
 
 if __name__ == "__main__":

@@ -94,6 +94,14 @@ def test_closing_is_polite_first_and_then_not(engine: LocalEngine, tmp_path: Pat
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
+def test_being_stopped_is_no_failure_whatever_a_library_makes_of_it(engine: LocalEngine) -> None:
+    engine.submit(unit("a", "disguise"))
+    wait_for(engine, "progress")
+    engine.cancel("a")
+    last = finish(engine, "a")[-1]
+    assert (last.kind, last.data) == ("died", "ended with exit code 0")
+
+
 def test_a_worker_does_not_outlive_its_driver(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path; import os, time
