@@ -33,7 +33,9 @@ def main(descriptor: int, parent: int) -> None:
     try:
         while True:
             serve(units.get(), line)
-    except stopping.Stopped:
+    except BaseException:
+        if not stopping.is_asked():
+            raise
         sys.stderr.flush()
         os._exit(0)  # at once: no waiting for threads of libraries
 
@@ -57,7 +59,7 @@ class Line(logging.Handler):
 
 
 def serve(unit: Unit, line: Line) -> None:
-    """Run one unit and report: started, progress..., then done or failed. Raises Stopped."""
+    """Run one unit and report: started, progress..., then done or failed. Raises what being stopped raises."""
     line.send("started")
     work = unit.start()
     assert isinstance(work, Generator)
@@ -66,7 +68,7 @@ def serve(unit: Unit, line: Line) -> None:
             line.send("progress", progress)
     except Exception as error:
         if stopping.is_asked():
-            raise stopping.Stopped from error
+            raise
         line.send("failed", failure(error))
     else:
         line.send("done")
