@@ -10,7 +10,7 @@ from typing import Any
 from app import matrix_files, matrix_text
 from app.explorer import live
 from app.failures import CommandError
-from app.figures.printed import is_figure, printed
+from app.figures.printed import figures, is_figure, printed
 from app.intervals import with_intervals
 from app.listing import listing, relations, tables_listing
 from app.sql import ROWS_OF_TEXT, ask, opened, rendered
@@ -26,11 +26,13 @@ from store.view_files import view_files
 def show(
     what: str, format: str, source: str | None, store: Path, color: ColourChoice, *, intervals: bool = False
 ) -> None:
-    """Print `what`: "" for a list, "tables" for a longer one, the name of a view or table, else a matrix."""
-    if intervals and (not what or what == "tables" or what in relations() or is_figure(what)):
+    """Print `what`: "" for a list, "tables" or "figures" for a longer one, a view or table by name, else a matrix."""
+    if intervals and (not what or what in ("tables", "figures") or what in relations() or is_figure(what)):
         raise CommandError("--intervals is for the matrix of a task, as in 'acc?task=arc'")
     if what == "tables":
         print(tables_listing(_not_latex(format, what)))
+    elif what == "figures":
+        print(figures(store, _not_latex(format, what)))
     elif format == "text" and is_figure(what):
         print(printed(what, store, color))
     elif what in relations():

@@ -57,7 +57,8 @@ def dense_norms(
 ) -> Generator[Report, None, Norms]:
     """One pass of the text through the dense model. Raises UnsupportedModel."""
     norms: Norms = {}
-    stream = BlockStream(model, tokens, device, 1 if arithmetic == "exact" else batch)
+    fast = arithmetic == "fast"
+    stream = BlockStream(model, tokens, device, batch if fast else 1, rough=fast)
     for index, (path, block) in enumerate(zip(stream.blocks, stream, strict=True)):
         with watch(linears(block), partial(Statistics, arithmetic=arithmetic), stream.length) as statistics:
             for _ in stream.advance():

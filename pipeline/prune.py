@@ -86,7 +86,7 @@ def prune(
         statistics = _of_dense(model, tokens, device, arithmetic, batch)
     stream = None
     if statistics is None:
-        stream = _stream(method, model, tokens, device, 1 if arithmetic == "exact" else batch)
+        stream = _stream(method, model, tokens, device, arithmetic, batch)
     for index, (path, block) in enumerate(zip(blocks, stream or _one_by_one(blocks.values(), device), strict=True)):
         masks: dict[str, PackedMask] = {}
         chosen = {name: at for name in linears(block) if (at := spec.at(index, len(blocks), name)) is not None}
@@ -100,13 +100,19 @@ def prune(
 
 
 def _stream(
-    method: Method, model: PreTrainedModel, tokens: Tensor | None, device: torch.device, batch: int | None
+    method: Method,
+    model: PreTrainedModel,
+    tokens: Tensor | None,
+    device: torch.device,
+    arithmetic: Arithmetic,
+    batch: int | None,
 ) -> BlockStream | None:
     if method.Statistics is None:
         return None
     if tokens is None:
         raise ValueError(NO_TOKENS)
-    return BlockStream(model, tokens, device, batch)
+    fast = arithmetic == "fast"
+    return BlockStream(model, tokens, device, batch if fast else 1, rough=fast)
 
 
 def _of_dense(

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from pipeline import preview, text
 from pipeline.bench import BENCH
 from pipeline.checkpoint import adopt
+from pipeline.kernels.products import rounded_to
 from pipeline.mask_file import MaskFile
 from pipeline.masks import MaskSummary, apply_masks, read_masks
 from pipeline.models import Loaded, load_weights, locate
@@ -143,7 +144,10 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
         work.record.journal.write("mask_summary", [{**vars(summary), "path": path} for summary in summaries])
     else:
         work.folder.masks.unlink()  # quantised, or all left dense
-    work.record.write("running", {"sparsity_reached": n_removed / n_weights if n_weights else None})
+    facts: dict[str, Any] = {"sparsity_reached": n_removed / n_weights if n_weights else None}
+    if tokens is not None and work.run.arithmetic == "fast":
+        facts["versions"] = {**work.record.values["versions"], "float32 products of": rounded_to(work.device)}
+    work.record.write("running", facts)
 
 
 def _preview(work: Work, tokens: Tokens) -> Generator[Report, None, dict[str, Any]]:

@@ -15,6 +15,7 @@ tensor legend: sequences x length (tokens) of the whole text, batch x positions 
 
 import copy
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,8 +27,10 @@ from transformers import PreTrainedModel
 
 from pipeline.anatomy import UnsupportedModel, find_blocks, linears
 from pipeline.inputs_only import InputsOnly
+from pipeline.kernels.products import rough_products
 from pipeline.rehearsal import Arguments, Rehearsal, rehearse, stubbed
 from pipeline.residence import resident
+from pipeline.token_check import check_tokens
 
 PROBE_LENGTH, LOGITS = 32, 2**24
 """Tokens of a rehearsal; logits at a time unless told otherwise (64 MB in float32)."""
@@ -54,6 +57,7 @@ class BlockStream:
     that needs those outputs takes them from `advance()`. The last block is run when logits are asked for.
 
     batch: sequences in a forward; without it `default_batch` decides.
+    rough: blocks may round what their float32 matrix products read (see `rough_products`).
     Raises UnsupportedModel, saying what and where.
     """
 
@@ -64,9 +68,11 @@ class BlockStream:
         tokens: Int[Tensor, "sequences length"],
         device: torch.device,
         batch: int | None = None,
+        *,
+        rough: bool = False,
     ) -> None:
-        _check_input(model, tokens)
-        self.model, self.tokens, self.device = model, tokens, device
+        check_tokens(model, tokens)
+        self.model, self.tokens, self.device, self._rough = model, tokens, device, rough
         self.blocks = find_blocks(model)
         self.length = tokens.shape[1]
         size = batch or default_batch(self.length, device)
@@ -167,7 +173,8 @@ class BlockStream:
     def _call(self, block: nn.Module, rows: slice) -> Float[Tensor, "batch length features"]:
         inputs = self._hidden[rows]
         version = _version(self._hidden)
-        returned = self._arguments[len(inputs)][self._n_done].call(block, inputs.to(self.device))
+        with rough_products(self.device) if self._rough else nullcontext():
+            returned = self._arguments[len(inputs)][self._n_done].call(block, inputs.to(self.device))
         outputs = returned[0] if self._rest is not None else returned
         if _version(self._hidden) != version:
             raise UnsupportedModel(f"{type(block).__name__} overwrites the hidden states it is handed")
@@ -225,21 +232,6 @@ class BlockStream:
 def default_batch(length: int, device: torch.device) -> int:
     """Sequences in a forward: 512 tokens on a CPU, whose caches hold their activations, 16384 elsewhere."""
     return max(1, (512 if device.type == "cpu" else 16384) // length)
-
-
-def _check_input(model: PreTrainedModel, tokens: Tensor) -> None:
-    if model.training:
-        raise ValueError(f"{type(model).__name__} is in training mode (dropout); call model.eval() first")
-    if tokens.numel() == 0:
-        raise ValueError(f"no tokens: {len(tokens)} sequences of {tokens.shape[1]}")
-    text = model.config.get_text_config()
-    low, high, size = int(tokens.min()), int(tokens.max()), text.vocab_size
-    if low < 0 or high >= size:
-        wrong = low if low < 0 else high
-        raise ValueError(f"token {wrong} is not in the model's vocabulary of {size}; is it another tokenizer's?")
-    context = getattr(text, "max_position_embeddings", None)
-    if context is not None and tokens.shape[1] > context:
-        raise ValueError(f"sequences of {tokens.shape[1]} tokens are longer than the model's context of {context}")
 
 
 def _version(tensor: Tensor) -> int:

@@ -1,9 +1,22 @@
-"""For every test: one thread, no network, and the shapes in the signatures of tensor code checked by beartype."""
+"""For every test: one thread, no network, products that round nothing, so that results can be compared with those of
+plain code on any processor, and the shapes in the signatures of tensor code checked by beartype."""
 
 import os
 from pathlib import Path
 
-os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+os.environ.update(
+    OMP_NUM_THREADS="1",
+    TOKENIZERS_PARALLELISM="false",
+    CALIB_EXPLORER_PRODUCTS="float32",
+    HF_HUB_OFFLINE="1",
+    HF_DATASETS_OFFLINE="1",
+)
+    OMP_NUM_THREADS="1",
+    TOKENIZERS_PARALLELISM="false",
+    CALIB_EXPLORER_PRODUCTS="float32",
+    HF_HUB_OFFLINE="1",
+    HF_DATASETS_OFFLINE="1",
+)
 
 from jaxtyping import install_import_hook
 

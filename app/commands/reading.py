@@ -33,7 +33,8 @@ def show(
     examples; keys are model, method, pattern, sparsity, task, source, evaluation, base (what to subtract: dense,
     diagonal, paper or a row). What is left out is taken from what is there.
     Or VIEW is a view or table of the store: runs, metrics, table1, paper_table6, ...
-    figure1 to figure13 (lsar, masks, lape, hidden, activations) are plotted; '?column=value&...' selects.
+    figure1 to figure13 (lsar, masks, lape, hidden, activations) are plotted; '?column=value&...' selects; figures
+    lists them with what each shows.
 
     Formats: csv is the matrix as it stands, one row a calibration; json has all that is known of each cell (standard
     deviation, number of seeds, run ids); latex wants the package booktabs.
@@ -46,6 +47,7 @@ def show(
       calib-explorer show 'acc?task=belebele&source=paper' --format csv > belebele.csv
       calib-explorer show 'acc?task=reading' --intervals
       calib-explorer show paper_table6
+      calib-explorer show figures
       calib-explorer show 'figure4?language=de'
       calib-explorer show 'perplexity?source=paper' --sql
       calib-explorer show runs --format json | jq '.[].run_id'

@@ -1,12 +1,10 @@
 """Which curves a figure of the paper has, and the query that gives their points.
 
 A query gives (series, x, y), means over seeds, or of boxes (series, x, low, q1, median, q3, high); `{where}` is what
-the reader selects, as "figure4?language=de".
+the reader selects, as "figure4?language=de". Of what is selected the evaluation whose runs are the newest is drawn.
 """
 
 from dataclasses import dataclass
-
-NEWEST = "evaluation = (SELECT arg_max(evaluation, written_at) FROM by_block WHERE quantity = '{quantity}')"
 
 
 @dataclass(frozen=True)
@@ -21,48 +19,63 @@ class Question:
     boxes: bool = False
 
 
-def _by_block(view: str, quantity: str, series: str, title: str, y: str) -> Question:
-    newest = f"{NEWEST.format(quantity=quantity)} AND method <> 'dense'"
-    sql = f"SELECT {series}, block, avg(value) FROM {view} WHERE {newest} AND {{where}} GROUP BY ALL ORDER BY ALL"
+def _every(view: str, *, with_dense: bool = False) -> str:
+    """Names for a query: `every` row of the view; the `chosen` ones; those `drawn`, the dense model's among them."""
+    dense = " OR method = 'dense' AND model IN (SELECT model FROM chosen)" if with_dense else ""
+    selected = "(FROM every WHERE {where})"
+    newest = f"(SELECT arg_max(evaluation, written_at) FROM {selected} JOIN runs USING (run_id))"
+    return (
+        f"WITH every AS MATERIALIZED (FROM {view}), "
+        f"chosen AS MATERIALIZED (FROM {selected} WHERE evaluation = {newest}), "
+        f"drawn AS (FROM every WHERE evaluation IN (SELECT evaluation FROM chosen) AND ({{where}}{dense})) "
+    )
+
+
+def _several(chosen: str) -> str:
+    """SQL: pattern, sparsity and settings, where one method of one model has several of them."""
+    counted = f"SELECT count(DISTINCT (pattern, sparsity, setting)) AS n {chosen} GROUP BY model, method"
+    return f"CASE WHEN (SELECT max(n) FROM ({counted})) > 1 THEN concat_ws(' ', pattern, sparsity, nullif(setting, '')) END"
+
+
+_MODEL = "CASE WHEN (SELECT count(DISTINCT model) FROM chosen) > 1 THEN model END"
+_RUN = f"concat_ws(' ', {_MODEL}, method, {_several('FROM chosen')}, calibration)"
+"""SQL: a run's name among the chosen ones: nothing unlike is averaged."""
+
+
+def _by_block(view: str, series: str, title: str, y: str) -> Question:
+    sql = (
+        f"{_every(view)} SELECT {series} AS series, block, avg(value) FROM drawn WHERE method <> 'dense' "
+        f"GROUP BY ALL ORDER BY ALL"
+    )
     return Question(view, title, "block", y, sql)
 
 
-_RUN = "concat_ws(' ', method, calibration)"
-_TEXT = f"{_RUN} || ' on ' || language"
-
-
 def _overlap(view: str) -> Question:
-    """The setting is named where there are several, so that nothing unlike is averaged."""
-    several = f"(SELECT count(DISTINCT (pattern, sparsity, setting)) FROM {view} WHERE {{where}}) > 1"
-    method = f"concat_ws(' ', method, CASE WHEN {several} THEN concat_ws(' ', pattern, sparsity, setting) END)"
+    chosen = f"FROM {view} WHERE {{where}}"
+    model = f"CASE WHEN (SELECT count(DISTINCT model) {chosen}) > 1 THEN model END"
+    name = f"concat_ws(' ', {model}, method, {_several(chosen)})"
     sql = (
-        f"SELECT concat_ws(' ', kind, {method}, submodule), block, avg(iou) FROM {view} WHERE {{where}} GROUP BY ALL "
-        f"UNION ALL SELECT concat_ws(' ', kind || ', by chance:', {method}), block, avg(chance) FROM {view} "
-        f"WHERE {{where}} GROUP BY ALL ORDER BY ALL"
+        f"SELECT concat_ws(' ', kind, {name}, submodule), block, avg(iou) {chosen} GROUP BY ALL "
+        f"UNION ALL SELECT concat_ws(' ', kind || ', by chance:', {name}), block, avg(chance) {chosen} "
+        f"GROUP BY ALL ORDER BY ALL"
     )
     title = "Overlap of masks; kind 'seeds' within a language, 'languages' between two, 'floor' with its own again"
     return Question(view, title, "block", "IoU", sql)
 
 
-def _groups(view: str, value: str, title: str, y: str) -> Question:
-    sql = f"SELECT {_RUN}, neuron_group, avg({value}) FROM {view} WHERE {{where}} GROUP BY ALL ORDER BY ALL"
+def _groups(view: str, title: str, y: str) -> Question:
+    sql = (
+        f"{_every(view, with_dense=True)} SELECT {_RUN} AS series, neuron_group, avg(mean) FROM drawn "
+        f"GROUP BY ALL ORDER BY bool_or(method <> 'dense'), series, neuron_group"
+    )
     return Question(view, title, "group of neurons (2 % each), sorted by the dense model's LAPE", y, sql)
 
 
 def _boxes(view: str) -> Question:
-    """The dense model's boxes, then those of the runs that are selected; of the text that was measured last."""
-    newest = f"evaluation = (SELECT arg_max(evaluation, started_at) FROM {view} JOIN runs USING (run_id))"
-    chosen = f"FROM {view} WHERE {newest} AND {{where}}"
-    several = f"(SELECT count(DISTINCT (pattern, sparsity)) {chosen} AND method <> 'dense') > 1"
-    models = f"(SELECT count(DISTINCT model) {chosen}) > 1"
-    name = (
-        f"concat_ws(' ', CASE WHEN {models} THEN model END, method, "
-        f"CASE WHEN {several} THEN concat_ws(' ', pattern, sparsity) END, calibration)"
-    )
+    """The dense model's boxes, then those of the runs that are selected."""
     numbers = ", ".join(f"avg({part})" for part in ("low", "q1", "median", "q3", "high"))
     sql = (
-        f"SELECT {name} AS series, neuron_group, {numbers} FROM {view} "
-        f"WHERE {newest} AND ({{where}} OR method = 'dense' AND model IN (SELECT model {chosen})) "
+        f"{_every(view, with_dense=True)} SELECT {_RUN} AS series, neuron_group, {numbers} FROM drawn "
         f"GROUP BY ALL ORDER BY bool_or(method <> 'dense'), series, neuron_group"
     )
     title = "LAPE of the 30 % most language-specific neurons"
@@ -70,21 +83,23 @@ def _boxes(view: str) -> Question:
 
 
 def _outputs(view: str, what: str) -> Question:
-    chosen = f"(language, block, linear) = (SELECT (min(language), max(block) // 2, min(linear)) FROM {view})"
-    one = f"'dense' AS series, output, avg(dense) FROM {view}"
+    """Of one language, block and linear: the first, the middle, the first of those selected."""
     sql = (
-        f"SELECT {one} WHERE {chosen} AND {{where}} GROUP BY ALL UNION ALL "
-        f"SELECT {_RUN}, output, avg(pruned) FROM {view} WHERE {chosen} AND {{where}} GROUP BY ALL ORDER BY ALL"
+        f"{_every(view)}, one AS (FROM drawn WHERE (language, block, linear) = "
+        f"(SELECT (min(language), quantile_disc(block, 0.5), min(linear)) FROM chosen)) "
+        f"SELECT concat_ws(' ', {_MODEL}, 'dense') AS series, output, avg(dense) FROM one GROUP BY ALL UNION ALL "
+        f"SELECT {_RUN}, output, avg(pruned) FROM one GROUP BY ALL ORDER BY ALL"
     )
     return Question(view, f"Mean activation of {what}: middle block, first language", "output unit", "mean", sql)
 
 
-_LSAR = "part || ' ' || " + _RUN
-
 QUESTIONS: dict[str, Question] = {
     **{
         name: _by_block(
-            name, "agnostic_difference", _LSAR, "Change of language-agnostic and -specific parts", "||.||"
+            name,
+            f"concat_ws(' ', part, {_RUN})",
+            "Change of language-agnostic and -specific parts, mean over evaluation languages",
+            "||.||",
         )
         for name in ("figure1", "figure6", "figure7")
     },
@@ -92,11 +107,13 @@ QUESTIONS: dict[str, Question] = {
     "figure3": _boxes("figure3"),
     "figure8": _boxes("figure8"),
     **{
-        name: _by_block(name, "hidden_difference", _TEXT, "Mean magnitude of the change of hidden states", "||.||")
+        name: _by_block(
+            name, f"concat_ws(' ', {_RUN}, 'on', language)", "Mean magnitude of the change of hidden states", "||.||"
+        )
         for name in ("figure4", "figure5")
     },
-    "figure9": _groups("figure9", "mean", "Largest activation probability over languages", "probability"),
-    "figure10": _groups("figure10", "mean", "Mean absolute output of neurons", "|act(gate)|"),
+    "figure9": _groups("figure9", "Largest activation probability over languages", "probability"),
+    "figure10": _groups("figure10", "Mean absolute output of neurons", "mean absolute output"),
     "figure11": _outputs("figure11", "the MLP's down projection"),
     "figure12": _outputs("figure12", "the attention's output projection"),
     "figure13": _outputs("figure13", "linears"),

@@ -7,7 +7,7 @@ from app.failures import CommandError
 from app.figures.asked import NAMES, QUESTIONS, Question
 from app.figures.boxes import boxes
 from app.figures.drawn import Points, curves
-from app.sql import ask, opened
+from app.sql import ask, opened, rendered
 from app.table import Table, as_text
 from app.terminal import ColourChoice, colours, width
 from store.layers import Box
@@ -40,6 +40,16 @@ def printed(what: str, store: Path, color: ColourChoice) -> str:
         plot = curves(series, question.x, question.y, at_most, HEIGHT, colours(color) != "none")
         data = _data(series, question)
     return f"{title}\n\n{plot}\n\n{as_text(data, width())}"
+
+
+def figures(store: Path, format: str) -> str:
+    """The paper's figures: what each shows, and how many rows the store has for it."""
+    with opened(store) as connection:
+        rows = tuple(
+            (name, question.title, int(ask(connection, f"SELECT count(*) FROM {question.view}").rows[0][0]))
+            for name, question in QUESTIONS.items()
+        )
+    return rendered(Table(("figure", "shows", "rows"), rows), format)
 
 
 def _where(selection: str, columns: list[str]) -> str:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pipeline.kernels.compiler import address, library
+from pipeline.kernels.products import has_tiles, rough_products
 
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -17,10 +18,13 @@ HALVES = (torch.bfloat16, torch.float16)
 def add_gram(total: Float[Tensor, "columns columns"], inputs: Float[Tensor, "tokens columns"]) -> None:
     """total += inputs^T inputs, at least in the upper triangle; `mirror` fills in the rest.
 
-    On a CPU by gram.c, which does half the multiplications and takes bfloat16 as it is. On a GPU halves go through
-    the tensor cores as they are: their products are exact in float32. Else inputs become float32.
+    On a CPU bfloat16 goes through its tiles where it has some, else both by gram.c, which does half the
+    multiplications. On a GPU halves go through the tensor cores as they are. Products of halves are exact in float32.
+    Else inputs become float32.
     """
-    if inputs.device.type == "cpu" and (kernels := library("gram", "fast")) is not None:
+    if inputs.device.type == "cpu" and inputs.dtype == torch.bfloat16 and has_tiles():
+        _add_by_tiles(total, inputs.float())
+    elif inputs.device.type == "cpu" and (kernels := library("gram", "fast")) is not None:
         _add_on_cpu(kernels, total, inputs)
     elif inputs.device.type == "cuda" and inputs.dtype in HALVES:
         total += torch.mm(inputs.T, inputs, out_dtype=torch.float32)
@@ -36,6 +40,15 @@ def mirror(total: Float[Tensor, "columns columns"], step: int = 256) -> None:
         corner = total[start:stop, start:stop]
         corner.copy_(corner.triu() + corner.triu(1).T)
         total[stop:, start:stop] = total[start:stop, stop:].T
+
+
+def _add_by_tiles(total: Tensor, wide: Float[Tensor, "tokens columns"], panel: int = 512) -> None:
+    """Of float32 that holds bfloat16: rounding what is multiplied changes nothing. Panels spare most of the lower
+    triangle."""
+    with rough_products(wide.device):
+        for start in range(0, len(total), panel):
+            stop = start + panel
+            total[start:stop, start:].addmm_(wide[:, start:stop].T, wide[:, start:])
 
 
 def _add_on_cpu(kernels: ctypes.CDLL, total: Tensor, inputs: Tensor) -> None:

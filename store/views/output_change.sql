@@ -1,6 +1,6 @@
 -- Mean activation of each output unit of a linear in the dense and the pruned model; from the activations measure.
 CREATE OR REPLACE VIEW output_change AS
-SELECT r.run_id, r.model, r.method, r.pattern, r.sparsity, r.calibration, r.seed, p.evaluation, p.language, p.block, p.linear, p.output,
+SELECT r.run_id, r.model, r.method, r.pattern, r.sparsity, r.calibration, r.seed, r.setting, p.evaluation, p.language, p.block, p.linear, p.output,
   d.mean AS dense, p.mean AS pruned
 FROM output_activation p JOIN runs r USING (run_key)
   JOIN run base ON base.model = r.model AND base.method = 'dense'

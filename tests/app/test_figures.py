@@ -1,5 +1,6 @@
 """Figures in the terminal: every one of the paper's is asked for in SQL that the store understands, and drawn."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from app.failures import CommandError
 from app.figures.asked import NAMES, QUESTIONS
 from app.figures.boxes import boxes
 from app.figures.drawn import curves
-from app.figures.printed import is_figure, printed
+from app.figures.printed import figures, is_figure, printed
 from store.folders import RunFolder
 from store.journal import Journal
 from store.layers import Box
@@ -37,6 +38,13 @@ def test_a_figure_is_a_plot_and_its_data(tmp_path: Path) -> None:
     assert "0.83" in text
     assert "\x1b" not in text
     assert "nothing measured yet" in printed("masks?calibration=en", tmp_path / "results.duckdb", "none")
+
+
+def test_the_list_of_figures_counts_their_rows(tmp_path: Path) -> None:
+    run: dict[str, object] = {"model": "m", "method": "wanda", "calibration": "de", "seed": 0, "sparsity": 0.5}
+    by_block_of(tmp_path, run, "f-1", "hidden_difference", 1.0)
+    listed = {row["figure"]: row["rows"] for row in json.loads(figures(tmp_path / "results.duckdb", "json"))}
+    assert listed == {f"figure{number}": 6 if number in (4, 5) else 0 for number in range(1, 14)}
 
 
 def test_an_unknown_column_is_named(tmp_path: Path) -> None:
@@ -93,3 +101,65 @@ def test_boxes_of_a_figure_start_with_the_dense_models(tmp_path: Path) -> None:
     numbers = {tuple(line.split()[:-5]): line.split()[-5:] for line in text.splitlines() if line.count(".") >= 5}
     assert numbers["dense", "15"] == ["0.28", "0.2825", "0.285", "0.2875", "0.29"]
     assert numbers["wanda", "de", "15"][2] == "0.785", "the mean over two seeds"
+
+
+def by_block_of(folder: Path, run: dict[str, object], evaluation: str, quantity: str, value: float) -> None:
+    """A run that measured one number in each of three blocks, in German and Chinese."""
+    name = "-".join(str(part) for part in (*run.values(), evaluation))
+    journal = Journal(RunFolder.at(folder / "runs", name), 1)
+    journal.write("run", [{**run, "status": "done", "started_at": datetime(2026, 1, 1, tzinfo=UTC)}])
+    measured = {"measure": "fidelity", "evaluation": evaluation, "quantity": quantity, "unit": "1"}
+    rows = [
+        {**measured, "language": language, "block": block, "value": value + block}
+        for language in ("de", "zh")
+        for block in range(3)
+    ]
+    journal.write("measurement", rows)
+
+
+def test_runs_that_differ_are_never_averaged(tmp_path: Path) -> None:
+    run: dict[str, object] = {"model": "m", "method": "wanda", "calibration": "de", "seed": 0, "sparsity": 0.5}
+    by_block_of(tmp_path, run, "f-1", "hidden_difference", 1.0)
+    store = tmp_path / "results.duckdb"
+    assert "  A wanda de on de\n  B wanda de on zh\n" in printed("figure4", store, "none")
+    by_block_of(tmp_path, {**run, "sparsity": 0.6}, "f-1", "hidden_difference", 5.0)
+    by_block_of(tmp_path, {**run, "model": "other"}, "f-1", "hidden_difference", 9.0)
+    legend = printed("figure4?language=de", store, "none")
+    assert "  A m wanda 0.5 de on de\n  B m wanda 0.6 de on de\n  C other wanda 0.5 de on de\n" in legend
+    assert "  A wanda de on de\n" in printed("figure4?language=de&sparsity=0.6&model=m", store, "none")
+
+
+def test_of_several_evaluations_the_last_of_those_selected_is_drawn(tmp_path: Path) -> None:
+    run: dict[str, object] = {"model": "m", "method": "wanda", "calibration": "de", "seed": 0, "sparsity": 0.5}
+    by_block_of(tmp_path, run, "f-1", "hidden_difference", 1.0)
+    by_block_of(tmp_path, {**run, "seed": 1}, "f-2", "hidden_difference", 31.0)
+    store = tmp_path / "results.duckdb"
+    assert "32.0" in printed("figure4?language=de", store, "none")
+    first = printed("figure4?language=de&evaluation=f-1", store, "none")
+    assert "2.0" in first
+    assert "32.0" not in first
+
+
+def test_outputs_are_of_the_selected_language(tmp_path: Path) -> None:
+    for method, calibration, shift in (("dense", None, 0.0), ("wanda", "de", 10.0)):
+        journal = Journal(RunFolder.at(tmp_path / "runs", method), 1)
+        run = {"status": "done", "model": "m", "method": method, "calibration": calibration, "seed": None}
+        journal.write("run", [{**run, "started_at": datetime(2026, 1, 1, tzinfo=UTC)}])
+        unit = {"evaluation": "a-1", "linear": "mlp.down_proj"}
+        rows = [
+            {
+                **unit,
+                "language": language,
+                "block": block,
+                "output": output,
+                "mean": shift + 100 * block + output + own,
+            }
+            for language, own in (("de", 0.25), ("zh", 0.75))
+            for block in range(3)
+            for output in range(2)
+        ]
+        journal.write("output_activation", rows)
+    text = printed("figure11?language=zh", tmp_path / "results.duckdb", "none")
+    assert "  A dense\n  B wanda de\n" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert rows[-3:-1] == [["0", "100.75", "110.75"], ["1", "101.75", "111.75"]]

@@ -3,8 +3,8 @@ pruned model, against two plain forward passes (heads included), and against a p
 hooks of its own, as in the papers' code. The same tokens and batches, one after the other in every round; the last
 way once.
 
-    python tests/benchmarks/one_pass.py            SmolLM2-135M, 16 x 512 tokens, two languages, 5 rounds
-    python tests/benchmarks/one_pass.py --quick    2 x 512 tokens, 3 rounds
+    python tests/benchmarks/one_pass.py            SmolLM2-135M, 16 x 512 tokens, two languages, 3 rounds
+    python tests/benchmarks/one_pass.py --quick    2 x 512 tokens
 
 The least of the rounds counts. CPU seconds are told beside wall seconds: other programs disturb them less.
 """
@@ -54,7 +54,7 @@ def main() -> None:
     }
     wall: dict[str, list[float]] = {name: [] for name in ways}
     cpu: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(3 if options.quick else 5):
+    for turn in range(options.rounds):
         for name, way in ways.items():
             if turn and name == "a pass for each":
                 continue  # once: it takes as long as all the others
@@ -68,6 +68,7 @@ def main() -> None:
 def parse() -> Any:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 

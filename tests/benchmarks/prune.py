@@ -61,10 +61,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(options, folder)
+        ours: dict[str, dict[str, float]] = {}
         for method in options.methods:
-            show(method, dict(measured(options, method, folder)))
+            found = dict(measured(options, method, folder))
+            ours[method] = {way: result.wall_s for way, result in found.items()}
+            show(method, found)
             show_limit(folder, method)
         if options.llm_compressor:
+            (folder / "ours.json").write_text(json.dumps(ours))
             subprocess.run(
                 [sys.executable, str(HERE / "llm_compressor.py"), str(folder), *options.methods], check=True
             )

@@ -17,7 +17,14 @@ Masks = dict[str, Tensor]
 
 def blocks(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """The decoder blocks, by their usual paths."""
-    for path in ("model.layers", "gpt_neox.layers", "model.decoder.layers", "transformer.h"):
+    for path in (
+        "model.layers",
+        "gpt_neox.layers",
+        "model.decoder.layers",
+        "transformer.h",
+        "transformer.blocks",
+        "biogpt.layers",
+    ):
         try:
             found = model.get_submodule(path)
         except AttributeError:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pipeline.kernels import columns, compiler, plain
 from pipeline.kernels.gram import add_gram, mirror
+from pipeline.kernels.products import SWITCH, rough_products
 
 needs_compiler = pytest.mark.skipif(compiler.available() == "torch", reason="no C compiler here")
 
@@ -71,6 +72,31 @@ def test_rounding_to_a_grid(bits: int) -> None:
     a, b = weight.clone(), weight[:, :count].clone()
     fast, slow = columns.solve_quantised(a[:, :count], corner, *grid), plain.solve_quantised(b, corner, *grid)
     assert_same((fast, a[:, :count]), (slow, b))
+
+
+@pytest.mark.parametrize("columns", [70, 512, 1100])
+def test_gram_of_halves_by_tiles(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By panels, whatever this processor multiplies them with: products of bfloat16 are exact in float32."""
+    monkeypatch.setattr("pipeline.kernels.gram.has_tiles", lambda: True)
+    inputs = torch.randn(90, columns, generator=torch.Generator().manual_seed(4)).bfloat16()
+    total = torch.ones(columns, columns)
+    add_gram(total, inputs)
+    mirror(total)
+    wide = inputs.double()
+    expected = 1 + wide.T @ wide
+    assert torch.allclose(total.double(), expected, rtol=1e-6, atol=1e-6 * float(expected.diagonal().mean()))
+
+
+def test_rough_products_end_with_their_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    with rough_products(torch.device("cpu")):
+        assert torch.get_float32_matmul_precision() == "highest", "switched off for the tests"
+    monkeypatch.delenv(SWITCH)
+    before = torch.get_float32_matmul_precision()
+    with rough_products(torch.device("cpu")):
+        assert torch.get_float32_matmul_precision() == "medium"
+    assert torch.get_float32_matmul_precision() == before
+    with rough_products(torch.device("meta")):
+        assert torch.get_float32_matmul_precision() == before
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pipeline import methods
 from pipeline.anatomy import find_blocks, linears
+from pipeline.kernels.products import SWITCH
 from pipeline.masks import unpack
 from pipeline.methods import CannotPrune
 from pipeline.prune import BlockPruned, prune
@@ -198,3 +199,17 @@ def test_a_loop_left_early_leaves_a_model_that_runs() -> None:
     assert not any("forward" in vars(module) or module._forward_pre_hooks for module in model.modules())
     with torch.no_grad():
         assert np.isfinite(model(input_ids=draw(1)).logits.numpy()).all()
+
+
+@pytest.mark.parametrize(("arithmetic", "asked"), [("exact", "highest"), ("fast", "medium")])
+def test_only_fast_arithmetic_rounds_what_forwards_multiply(
+    arithmetic: Any, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SWITCH)
+    model, seen = build("llama"), set()
+    for _, block in find_blocks(model).items():
+        block.register_forward_pre_hook(lambda *_: seen.add(torch.get_float32_matmul_precision()))
+    for _ in prune(model, draw(2), spec("wanda"), CPU, arithmetic=arithmetic):
+        assert torch.get_float32_matmul_precision() == "highest"
+    assert asked in seen
+    assert arithmetic == "fast" or seen == {"highest"}
