@@ -11,12 +11,6 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     HF_DATASETS_OFFLINE="1",
 )
-    OMP_NUM_THREADS="1",
-    TOKENIZERS_PARALLELISM="false",
-    CALIB_EXPLORER_PRODUCTS="float32",
-    HF_HUB_OFFLINE="1",
-    HF_DATASETS_OFFLINE="1",
-)
 
 from jaxtyping import install_import_hook
 

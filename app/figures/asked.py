@@ -34,7 +34,8 @@ def _every(view: str, *, with_dense: bool = False) -> str:
 def _several(chosen: str) -> str:
     """SQL: pattern, sparsity and settings, where one method of one model has several of them."""
     counted = f"SELECT count(DISTINCT (pattern, sparsity, setting)) AS n {chosen} GROUP BY model, method"
-    return f"CASE WHEN (SELECT max(n) FROM ({counted})) > 1 THEN concat_ws(' ', pattern, sparsity, nullif(setting, '')) END"
+    named = "concat_ws(' ', pattern, sparsity, nullif(setting, ''))"
+    return f"CASE WHEN (SELECT max(n) FROM ({counted})) > 1 THEN {named} END"
 
 
 _MODEL = "CASE WHEN (SELECT count(DISTINCT model) FROM chosen) > 1 THEN model END"
