@@ -11,7 +11,7 @@ from typing import Any
 
 import second_order_oracle as oracle
 import torch
-from oracle import linears_of, lowest_in_rows
+from oracle import linears_of, lowest_in_groups, lowest_in_rows
 from torch import Tensor, nn
 
 Seconds = dict[str, float]
@@ -27,11 +27,12 @@ def rules(method: Any) -> oracle.Prune:
         return lambda w, sums: oracle.sparsegpt(w, sums, method.sparsity, method.group, method.blocksize)
     if method.name == "gptq":
         return lambda w, sums: oracle.gptq(w, sums, method.bits, method.group_size, False, False, method.blocksize)
-    return lambda w, sums: wanda(w, sums, method.sparsity)
+    return lambda w, sums: wanda(w, sums, method.sparsity, method.group)
 
 
-def wanda(weight: Tensor, sums: oracle.Sums, sparsity: float) -> tuple[Tensor, Tensor]:
-    mask = lowest_in_rows(torch.abs(weight) * torch.sqrt(sums.squares.reshape(1, -1)), sparsity)
+def wanda(weight: Tensor, sums: oracle.Sums, sparsity: float, group: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
+    metric = torch.abs(weight) * torch.sqrt(sums.squares.reshape(1, -1))
+    mask = lowest_in_rows(metric, sparsity) if group is None else lowest_in_groups(metric, *group)
     weight = weight.clone()
     weight[mask] = 0
     return weight, mask
