@@ -19,20 +19,26 @@ from pipeline.spec.methods import WandaPreview
 class Statistics:
     """Mean over sequences of the squared L2 norm of each input feature over a sequence's tokens, in float32.
 
-    The mean is kept running, one sequence at a time, in the reference's order of operations and rounding.
+    The mean is kept running, one sequence at a time; in exact arithmetic with the reference's operations and rounding
+    (a norm that is squared), in fast with sums of squares, which take a third of the time.
     """
 
-    def __init__(self, columns: int, device: torch.device, arithmetic: Arithmetic) -> None:  # noqa: ARG002  one order
+    def __init__(self, columns: int, device: torch.device, arithmetic: Arithmetic) -> None:
+        self.arithmetic: Arithmetic = arithmetic
         self.n_sequences = 0
         self.mean_square_norm: Float[Tensor, " columns"] = torch.zeros(columns, device=device)
 
     def add(self, inputs: Float[Tensor, "sequences tokens columns"]) -> None:
         """Take in some sequences."""
         for sequence in inputs:
-            norm = torch.linalg.vector_norm(sequence.float(), dim=0)
+            wide = sequence.float()
+            if self.arithmetic == "exact":
+                square_norm = torch.linalg.vector_norm(wide, dim=0) ** 2
+            else:
+                square_norm = torch.mul(wide, wide).sum(dim=0)
             self.mean_square_norm *= self.n_sequences / (self.n_sequences + 1)
             self.n_sequences += 1
-            self.mean_square_norm += norm**2 / self.n_sequences
+            self.mean_square_norm += square_norm / self.n_sequences
 
 
 def prune(spec: Wanda | WandaPreview, weight: Float[Tensor, "rows columns"], statistics: Statistics) -> Pruned:

@@ -76,14 +76,12 @@ def inside(folder: Path, method: str, dtype: str) -> dict[str, float]:
     tokens = np.load(folder / "tokens.npy")
     ones = np.ones_like(tokens)
     texts = Dataset.from_dict({"input_ids": tokens.tolist(), "attention_mask": ones.tolist()})
-    # random models have no tokenizer, and none is used
-    has_tokenizer = (folder / "model" / "tokenizer.json").exists()
-    extra = {"processor": AutoTokenizer.from_pretrained(folder / "model")} if has_tokenizer else {}
+    tokenizer = AutoTokenizer.from_pretrained(folder / "model")
     widths = (model.config.hidden_size, model.config.intermediate_size)
     started, cpu = time.perf_counter(), time.process_time()
     oneshot(
         model=model, dataset=texts, recipe=recipe(method, widths), pipeline="sequential",
-        num_calibration_samples=len(tokens), max_seq_length=tokens.shape[1], **extra,
+        num_calibration_samples=len(tokens), max_seq_length=tokens.shape[1], processor=tokenizer,
     )  # fmt: skip
     seconds = {"wall_s": time.perf_counter() - started, "cpu_s": time.process_time() - cpu}
     return {**seconds, "zeros": float((model.model.layers[-1].mlp.down_proj.weight == 0).float().mean())}

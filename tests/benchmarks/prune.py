@@ -105,14 +105,14 @@ def prepare(options: argparse.Namespace, folder: Path) -> None:
     from pipeline.spec import CalibrationSpec
 
     logging.disable_progress_bar()
+    loaded = models.load("demo", "float32")
+    loaded.tokenizer.save_pretrained(folder / "model")  # of a random model, too: llm-compressor wants one, unused
     if options.model == "demo":
-        loaded = models.load("demo", "float32")
         every = CalibrationSpec(
             languages="ar+de+en+es+ru+sw+zh", source="demo", samples=options.samples, length=options.length,
             sampling="pack",
         )  # fmt: skip
         model, tokens = loaded.model, text.calibration_tokens(every, 0, loaded.tokenizer).ids
-        loaded.tokenizer.save_pretrained(folder / "model")
     else:
         torch.manual_seed(0)
         config = LlamaConfig(
