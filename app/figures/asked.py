@@ -19,6 +19,27 @@ class Question:
     boxes: bool = False
 
 
+MEASURED = {
+    **dict.fromkeys(("figure1", "figure6", "figure7"), "by_block WHERE quantity = 'agnostic_difference'"),
+    "figure2": "mask_overlap",
+    **dict.fromkeys(("figure3", "figure8"), "neuron_lape"),
+    **dict.fromkeys(("figure4", "figure5"), "by_block WHERE quantity = 'hidden_difference'"),
+    **dict.fromkeys(("figure9", "figure10"), "neuron_token"),
+    "figure11": "output_activation WHERE linear LIKE '%down_proj'",
+    "figure12": "output_activation WHERE linear LIKE '%o_proj'",
+    "figure13": "output_activation",
+}
+"""Where a figure's rows come from, cheaper to count than its view."""
+
+
+def measured(name: str) -> str:
+    """SQL of how much there is for a figure, in words."""
+    what, unit = ("run_id", "runs") if "by_block" in MEASURED[name] else ("run_key", "runs")
+    if name == "figure2":
+        what, unit = "(kind, run_a, run_b)", "comparisons"
+    return f"SELECT count(DISTINCT {what}) || ' {unit}' FROM {MEASURED[name]}"
+
+
 def _every(view: str, *, with_dense: bool = False) -> str:
     """Names for a query: `every` row of the view; the `chosen` ones; those `drawn`, the dense model's among them."""
     dense = " OR method = 'dense' AND model IN (SELECT model FROM chosen)" if with_dense else ""

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from app.failures import CommandError
-from app.figures.asked import NAMES, QUESTIONS, Question
+from app.figures.asked import NAMES, QUESTIONS, Question, measured
 from app.figures.boxes import boxes
 from app.figures.drawn import Points, curves
 from app.sql import ask, opened, rendered
@@ -43,13 +43,12 @@ def printed(what: str, store: Path, color: ColourChoice) -> str:
 
 
 def figures(store: Path, format: str) -> str:
-    """The paper's figures: what each shows, and how many rows the store has for it."""
+    """The paper's figures: what each shows, and how much of it has been measured."""
     with opened(store) as connection:
         rows = tuple(
-            (name, question.title, int(ask(connection, f"SELECT count(*) FROM {question.view}").rows[0][0]))
-            for name, question in QUESTIONS.items()
+            (name, ask(connection, measured(name)).rows[0][0], question.title) for name, question in QUESTIONS.items()
         )
-    return rendered(Table(("figure", "shows", "rows"), rows), format)
+    return rendered(Table(("figure", "measured", "shows"), rows), format)
 
 
 def _where(selection: str, columns: list[str]) -> str:

@@ -40,11 +40,15 @@ def test_a_figure_is_a_plot_and_its_data(tmp_path: Path) -> None:
     assert "nothing measured yet" in printed("masks?calibration=en", tmp_path / "results.duckdb", "none")
 
 
-def test_the_list_of_figures_counts_their_rows(tmp_path: Path) -> None:
+def test_the_list_of_figures_counts_their_runs(tmp_path: Path) -> None:
     run: dict[str, object] = {"model": "m", "method": "wanda", "calibration": "de", "seed": 0, "sparsity": 0.5}
     by_block_of(tmp_path, run, "f-1", "hidden_difference", 1.0)
-    listed = {row["figure"]: row["rows"] for row in json.loads(figures(tmp_path / "results.duckdb", "json"))}
-    assert listed == {f"figure{number}": 6 if number in (4, 5) else 0 for number in range(1, 14)}
+    by_block_of(tmp_path, {**run, "seed": 1}, "f-1", "hidden_difference", 1.0)
+    listed = {row["figure"]: row["measured"] for row in json.loads(figures(tmp_path / "results.duckdb", "json"))}
+    assert list(listed) == list(QUESTIONS)
+    assert {name for name, told in listed.items() if told == "2 runs"} == {"figure4", "figure5"}
+    assert listed["figure2"] == "0 comparisons"
+    assert listed["figure9"] == "0 runs"
 
 
 def test_an_unknown_column_is_named(tmp_path: Path) -> None:
