@@ -1,6 +1,6 @@
 """Which families of decoders can be pruned with which method, and whether `exact` is what the definitions say.
 
-    python tests/benchmarks/family_matrix.py                 some forty families, eight methods: about three minutes
+    python tests/benchmarks/family_matrix.py                 some forty families, eight methods: a minute or two
     python tests/benchmarks/family_matrix.py llama phi3
 
 A tiny random model of each family is pruned by the product and by the tests' plain oracles, which run the whole
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils import logging
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "pipeline"))
 
@@ -45,6 +46,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
+    logging.set_verbosity_error()  # of tiny sizes that no model has
     families = sys.argv[1:] or [*FAMILIES, *REFUSED]
     print(f"{'family':18s}" + "".join(f"{method:>15s}" for method in METHODS))
     n_exact, reasons = 0, {}
