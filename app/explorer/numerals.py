@@ -35,14 +35,32 @@ _BESIDE = {"acc_norm": "norm", "exact_match": "exact"}
 """Second metrics of a task, which must not go by the first one's name."""
 
 
+_SHORT = {
+    "pruning_error": "error",
+    "pruning_error_without_first": "err. w/o 1",
+    "snr_without_first": "SNR w/o 1",
+    "hidden_difference": "hidden Δ",
+    "hidden_difference_without_first": "hid. Δ w/o",
+    "agnostic_difference": "agnostic Δ",
+    "specific_difference": "specific Δ",
+    "activation_probability": "P(active)",
+    "mean_activation": "mean act.",
+    "never_active": "never act.",
+    "lape": "LAPE",
+    "weight_error": "weight err",
+    "output_error": "output err",
+    "removed_among_smallest": "of small",
+}
+"""Names of at most ten signs, all different. w/o 1: without the first position of each window."""
+
+
 def short_name(quantity: str, task: str = "") -> str:
     """The quantity in at most ten signs, for lists."""
-    short = {"perplexity": "perplexity", "pruning_error": "error", "bits_per_byte": "bits/byte"}
     if task:
         task = {"arc_easy": "ARC easy", "arc_challenge": "ARC chall."}.get(task, task)
         name, beside = _TASKS.get(task, task), _BESIDE.get(quantity)
         return f"{name[: 9 - len(beside)].rstrip()} {beside}" if beside else name[:10]
-    return short.get(quantity, quantity_name(quantity))[:10]
+    return _SHORT.get(quantity, quantity_name(quantity))[:10]
 
 
 def unit_sign(unit: str) -> str:
