@@ -72,11 +72,26 @@ def test_names_are_those_people_use() -> None:
 
 
 def test_every_quantity_that_is_measured_has_a_short_name_of_its_own() -> None:
-    measured = (
-        "perplexity bits_per_byte snr snr_without_first pruning_error pruning_error_without_first hidden_difference "
-        "hidden_difference_without_first agnostic_difference specific_difference lape never_active "
-        "activation_probability mean_activation sparsity weight_error output_error removed_among_smallest"
-    ).split()
+    measured = [
+        "perplexity",
+        "bits_per_byte",
+        "snr",
+        "snr_without_first",
+        "pruning_error",
+        "pruning_error_without_first",
+        "hidden_difference",
+        "hidden_difference_without_first",
+        "agnostic_difference",
+        "specific_difference",
+        "lape",
+        "never_active",
+        "activation_probability",
+        "mean_activation",
+        "sparsity",
+        "weight_error",
+        "output_error",
+        "removed_among_smallest",
+    ]
     names = [short_name(quantity) for quantity in measured]
     assert len(set(names)) == len(names)
     assert max(map(len, names)) <= 10
