@@ -5,6 +5,7 @@ run's, so that the store can be rebuilt from there. What was analysed before is 
 
     python -m pipeline.analyse --store STORE             (torch-free)
     python -m pipeline.analyse --store STORE --floor     (prunes again: pipeline/floor.py)
+    python -m pipeline.analyse --store STORE RUN RUN     (any two: pipeline/pair.py)
 """
 
 import argparse
@@ -42,13 +43,13 @@ def analyse(runs: Path) -> int:
         new = [comparison for comparison in wanted if comparison.unit not in there]
         journal = Journal(folder, 1)
         for model in dict.fromkeys(comparison.a.spec.model for comparison in new):
-            rows = list(_rows([comparison for comparison in new if comparison.a.spec.model == model]))
+            rows = list(rows_of([comparison for comparison in new if comparison.a.spec.model == model]))
             if rows:
                 journal.write("mask_overlap", rows)
     return len(new)
 
 
-def _rows(wanted: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
+def rows_of(wanted: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
     """Rows of mask_overlap, linear by linear, so that every bit is read once."""
     groups = {group.id: group for one in wanted for group in (one.a, one.b) if group is not None}
     folders = {folder.run_id: folder for group in groups.values() for folder, _ in group.runs}
@@ -116,12 +117,18 @@ def known(folder: RunFolder) -> set[tuple[str, str, str]]:
 def main(arguments: Sequence[str]) -> int:
     """The command: analyse, then move the results into the store."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.analyse", description=__doc__)
+    parser.add_argument("runs", nargs="*", help="two runs: ids, or parts of them")
     parser.add_argument("--store", type=Path, default=Path("results.duckdb"))
     parser.add_argument("--floor", action="store_true", help="prune one run of each setting again")
     parser.add_argument("--device", default="auto", help="for --floor: auto, cpu, cuda, or cuda:N")
     options = parser.parse_args(arguments)
     runs = options.store.parent / "runs"
+    if options.runs and len(options.runs) != 2:
+        print("calib-explorer: name two runs to compare, or none for all that belong together", file=sys.stderr)
+        return 2
     try:
+        if options.runs:
+            return _pair(options.store, runs, *options.runs)
         n_new = analyse(runs) + (_floors(runs, options.device) if options.floor else 0)
     except (Busy, StoreError, ValueError, RuntimeError) as error:
         print(f"calib-explorer: {error}", file=sys.stderr)
@@ -131,6 +138,17 @@ def main(arguments: Sequence[str]) -> int:
 
         ingest(options.store, runs, wait_s=1.0)
     print(f"{n_new} new comparisons of masks" if n_new else "no masks to compare that were not compared before")
+    return 0
+
+
+def _pair(store: Path, runs: Path, a: str, b: str) -> int:
+    """Compare two runs and tell."""
+    from pipeline.pair import compare_two, told
+    from store.ingest import ingest
+
+    pair, rows = compare_two(runs, a, b)
+    ingest(store, runs, wait_s=1.0)
+    print("\n".join(told(pair, rows)))
     return 0
 
 

@@ -163,7 +163,7 @@ CREATE TABLE mask_summary(
 -- Overlap of two masks, or of the masks of several seeds, per linear. iou = n_intersection / n_union.
 -- Unit: kind, run_a, run_b
 CREATE TABLE mask_overlap(
-  kind VARCHAR NOT NULL,                  -- 'seeds': the same calibration; 'languages': intersections over seeds; 'runs'; 'methods'; 'floor': pruned again; 'checkpoints': one from elsewhere and our run
+  kind VARCHAR NOT NULL,                  -- 'seeds': the same calibration; 'languages': intersections over seeds; 'runs'; 'methods'; 'floor': pruned again; 'checkpoints': one from elsewhere and our run; 'pair': any two, asked for
   run_a VARCHAR NOT NULL,                 -- run_id, several joined by ' & ' (their intersection)
   run_b VARCHAR NOT NULL,                 -- run_id, several joined by ' & '; '' for kinds 'seeds' and 'floor'
   label_a VARCHAR NOT NULL,               -- calibration (or method) of run_a

@@ -75,7 +75,8 @@ def _by_block(view: str, series: str, title: str, y: str) -> Question:
 def _overlap(view: str) -> Question:
     chosen = f"FROM {view} WHERE {{where}}"
     model = f"CASE WHEN (SELECT count(DISTINCT model) {chosen}) > 1 THEN model END"
-    name = f"concat_ws(' ', {model}, method, {_several(chosen)})"
+    two = "CASE WHEN kind = 'pair' THEN calibration || ' & ' || other END"
+    name = f"concat_ws(' ', {model}, method, {_several(chosen)}, {two})"
     sql = (
         f"SELECT concat_ws(' ', kind, {name}, submodule), block, avg(iou) {chosen} GROUP BY ALL "
         f"UNION ALL SELECT concat_ws(' ', kind || ', by chance:', {name}), block, avg(chance) {chosen} "

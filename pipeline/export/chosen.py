@@ -29,6 +29,11 @@ class Chosen:
 
 def choose(runs: Path, name: str) -> Chosen:
     """The run whose id is `name` or holds it. Raises ExportError: none, several, unfinished, a dense one."""
+    return _finished(named(runs, name))
+
+
+def named(runs: Path, name: str) -> RunFolder:
+    """The folder of the run whose id is `name` or holds it. Raises ExportError: none, several."""
     folders = {folder.run_id: folder for folder in run_folders(runs)}
     if not folders:
         raise ExportError(f"no runs in {runs}")
@@ -39,7 +44,7 @@ def choose(runs: Path, name: str) -> Chosen:
     if len(meant) > 1:
         some = ", ".join(meant[:SHOWN]) + (", ..." if len(meant) > SHOWN else "")
         raise ExportError(f"'{name}' is part of {len(meant)} run ids; give more of one: {some}")
-    return _finished(folders[meant[0]])
+    return folders[meant[0]]
 
 
 def is_cheap(chosen: Chosen) -> bool:

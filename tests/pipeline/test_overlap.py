@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 import zlib
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from pipeline import overlap
-from pipeline.analyse import ANALYSES, analyse
+from pipeline.analyse import ANALYSES, analyse, main
 from pipeline.mask_file import MaskFile
 from pipeline.mask_reader import mapped_masks
 from pipeline.masks import pack
@@ -125,8 +126,55 @@ def test_the_command_needs_no_torch(tmp_path: Path) -> None:
 import json, sys
 from pipeline.analyse import main
 code = main(["--store", {str(tmp_path / "results.duckdb")!r}])
+main(["--store", {str(tmp_path / "results.duckdb")!r}, "de-s0", "de-s1"])
 print(json.dumps([code, "torch" in sys.modules]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[0] == "1 new comparisons of masks"
     assert json.loads(done.stdout.splitlines()[-1]) == [0, False]
+
+
+def test_any_two_runs_are_compared_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs, store = tmp_path / "runs", tmp_path / "results.duckdb"
+    a, b = run(runs, "de", 0), run(runs, "sw", 1, method="sparsegpt", samples=16)
+    for _ in range(2):
+        assert main(["--store", str(store), "wanda", "sw-s1"]) == 0
+    seeds = [
+        (zlib.crc32(f"de0wanda8{block}".encode()), zlib.crc32(f"sw1sparsegpt16{block}".encode())) for block in (0, 1)
+    ]
+    pairs = [sets(*two) for two in seeds]
+    iou = [len(first & second) / len(first | second) for first, second in pairs]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [a, b]
+    assert lines[4].split()[:2] == ["mlp.up_proj", f"{sum(iou) / 2:.4f}"]
+    ends = [f"{value:.4f} (  {block})" for value, block in sorted(zip(iou, (0, 1), strict=True))]
+    assert lines[4].endswith("   ".join(ends))
+    whole = sum(len(x & y) for x, y in pairs) / sum(len(x | y) for x, y in pairs)
+    assert lines[2].startswith(f"IoU {whole:.4f} ")
+    with open_reader(store, runs) as db:
+        kept = db.execute(
+            "SELECT calibration, other, block, iou FROM figure2 WHERE kind = 'pair' ORDER BY block"
+        ).fetchall()
+    assert kept == [(a, b, block, iou[block]) for block in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["de-s0", "fr"], "no run 'fr' in .*; did you mean"),
+        (["de-s0", "wanda-0.5-de-s0"], "are one run"),
+        (["de-s0", "en-s0"], r"wanda-0.5-en-s0-\w+ has no mask: it is dense, or only quantised"),
+        (["de-s0", "zh-s0"], "is not finished"),
+        (["de-s0"], "name two runs to compare, or none"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    names: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "runs"
+    run(runs, "de", 0)
+    RunFolder.at(runs, run(runs, "en", 0)).masks.unlink()
+    RunFolder.at(runs, run(runs, "zh", 0)).write_state(State(status="interrupted"))
+    assert main(["--store", str(tmp_path / "results.duckdb"), *names]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
