@@ -10,7 +10,6 @@ JOBS ?= 2
 demo: $(VENV)/.demo
 	@$(BIN)/calib-explorer run --headless demo
 	@$(BIN)/calib-explorer show figures
-	@$(BIN)/calib-explorer show 'hidden?calibration=sw'
 	@$(BIN)/calib-explorer show 'perplexity?method=wanda&model=smollm2-135m-instruct'
 	@$(BIN)/calib-explorer show 'acc?task=reading&method=wanda&model=smollm2-135m-instruct' --intervals
 	@$(BIN)/calib-explorer next
