@@ -123,6 +123,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--device", default="auto", help="for --floor: auto, cpu, cuda, or cuda:N")
     options = parser.parse_args(arguments)
     runs = options.store.parent / "runs"
+    if options.runs and options.floor:
+        print("calib-explorer: --floor is of all runs; leave out the two, or --floor", file=sys.stderr)
+        return 2
     if options.runs and len(options.runs) != 2:
         print("calib-explorer: name two runs to compare, or none for all that belong together", file=sys.stderr)
         return 2

@@ -19,25 +19,20 @@ class Question:
     boxes: bool = False
 
 
+_RUNS = "count(DISTINCT run_key) || ' runs'"
+_BY_BLOCK = "count(DISTINCT run_id) || ' runs' FROM by_block WHERE quantity ="
+
 MEASURED = {
-    **dict.fromkeys(("figure1", "figure6", "figure7"), "by_block WHERE quantity = 'agnostic_difference'"),
-    "figure2": "mask_overlap",
-    **dict.fromkeys(("figure3", "figure8"), "neuron_lape"),
-    **dict.fromkeys(("figure4", "figure5"), "by_block WHERE quantity = 'hidden_difference'"),
-    **dict.fromkeys(("figure9", "figure10"), "neuron_token"),
-    "figure11": "output_activation WHERE linear LIKE '%down_proj'",
-    "figure12": "output_activation WHERE linear LIKE '%o_proj'",
-    "figure13": "output_activation",
+    **dict.fromkeys(("figure1", "figure6", "figure7"), f"SELECT {_BY_BLOCK} 'agnostic_difference'"),
+    "figure2": "SELECT count(DISTINCT (kind, run_a, run_b)) || ' comparisons' FROM mask_overlap",
+    **dict.fromkeys(("figure3", "figure8"), f"SELECT {_RUNS} FROM neuron_lape"),
+    **dict.fromkeys(("figure4", "figure5"), f"SELECT {_BY_BLOCK} 'hidden_difference'"),
+    **dict.fromkeys(("figure9", "figure10"), f"SELECT {_RUNS} FROM neuron_token"),
+    "figure11": f"SELECT {_RUNS} FROM output_activation WHERE linear LIKE '%down_proj'",
+    "figure12": f"SELECT {_RUNS} FROM output_activation WHERE linear LIKE '%o_proj'",
+    "figure13": f"SELECT {_RUNS} FROM output_activation",
 }
-"""Where a figure's rows come from, cheaper to count than its view."""
-
-
-def measured(name: str) -> str:
-    """SQL of how much there is for a figure, in words."""
-    what, unit = ("run_id", "runs") if "by_block" in MEASURED[name] else ("run_key", "runs")
-    if name == "figure2":
-        what, unit = "(kind, run_a, run_b)", "comparisons"
-    return f"SELECT count(DISTINCT {what}) || ' {unit}' FROM {MEASURED[name]}"
+"""SQL of how much there is for a figure, in words: from the tables behind its view, which are cheaper to count."""
 
 
 def _every(view: str, *, with_dense: bool = False) -> str:

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from app.failures import CommandError
-from app.figures.asked import NAMES, QUESTIONS, Question, measured
+from app.figures.asked import MEASURED, NAMES, QUESTIONS, Question
 from app.figures.boxes import boxes
 from app.figures.drawn import Points, curves
 from app.sql import ask, opened, rendered
@@ -46,7 +46,7 @@ def figures(store: Path, format: str) -> str:
     """The paper's figures: what each shows, and how much of it has been measured."""
     with opened(store) as connection:
         rows = tuple(
-            (name, ask(connection, measured(name)).rows[0][0], question.title) for name, question in QUESTIONS.items()
+            (name, ask(connection, MEASURED[name]).rows[0][0], question.title) for name, question in QUESTIONS.items()
         )
     return rendered(Table(("figure", "measured", "shows"), rows), format)
 

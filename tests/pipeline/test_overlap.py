@@ -166,6 +166,7 @@ def test_any_two_runs_are_compared_on_demand(tmp_path: Path, capsys: pytest.Capt
         (["de-s0", "en-s0"], r"wanda-0.5-en-s0-\w+ has no mask: it is dense, or only quantised"),
         (["de-s0", "zh-s0"], "is not finished"),
         (["de-s0"], "name two runs to compare, or none"),
+        (["de-s0", "en-s0", "--floor"], "leave out the two, or --floor"),
     ],
 )
 def test_what_cannot_be_compared_is_told(
