@@ -43,7 +43,7 @@ class Filter:
 
 def compare(a: str, b: str, chosen: Filter, format: str, store: Path) -> None:
     """Print one row for each task, language and evaluation that both have. Raises CommandError."""
-    with opened(store) as connection:
+    with opened(store, views=()) as connection:  # the two queries read tables
         found = ask(connection, RUNS)
         runs = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
         sides = {"a": _runs(a, runs, chosen), "b": _runs(b, runs, chosen)}

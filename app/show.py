@@ -57,7 +57,7 @@ def sql_behind(what: str, source: str | None, store: Path) -> str:
 
 def _relation(name: str, format: str, source: str | None, store: Path) -> str:
     """The rows of a view or table; in text without the columns that hold nothing."""
-    with opened(store) as connection:
+    with opened(store, views=[name]) as connection:
         columns = ask(connection, f'DESCRIBE "{name}"').rows
         chosen = source if any(column[0] == "source" for column in columns) else None
         where = f" WHERE source = '{chosen}'" if chosen else ""
@@ -77,7 +77,7 @@ def _view(text: str, source: str | None) -> View:
 def _matrix(view: View, format: str, store: Path, color: ColourChoice, intervals: bool) -> str:
     """The matrix, with the runs under way in the cells that they will fill."""
     runs = runs_folder(store)
-    with closing(Reader(store, runs)) as reader, _refusing():
+    with closing(Reader(store, runs, views=())) as reader, _refusing():
         freshness = reader.refresh()
         matrix = queries.matrix(reader.connection, view)
         if intervals:

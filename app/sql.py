@@ -1,7 +1,7 @@
 """`calib-explorer sql`: a query against the store as it is now, running runs included. Never writes to it."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -29,9 +29,9 @@ def answer(query: str, format: str, store: Path) -> None:
 
 
 @contextmanager
-def opened(store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with every table and view, held for one question."""
-    with closing(Reader(store, runs_folder(store))) as reader, reader:
+def opened(store: Path, views: Collection[str] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with every table and the `views` named, or every view, held for one question."""
+    with closing(Reader(store, runs_folder(store), views=views)) as reader, reader:
         reader.refresh()  # the first one, on entry, made only the views that the screens read
         yield reader.connection
 

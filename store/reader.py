@@ -12,13 +12,14 @@ store/views are made on top. So the queries of most screens touch neither file n
     with reader:              # the store is attached, read-only, for as long as this lasts, and the large tables
         reader.connection     # (items, masks, neurons, arrays) can be asked for. Outside they raise an error
 
-The first refresh() makes only the views that the named queries read, the second one or `with` all (they take 0.2 s).
+The first refresh() makes only the views that the named queries read, the second one or `with` the others that are
+wanted (all take 0.2 to 0.5 s).
 Neither polars nor pyarrow is imported here. One thread uses one Reader.
 """
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -55,8 +56,8 @@ class Freshness:
 class Reader:
     """Shows a store and its run folders, or the paper's numbers where there are neither. See the module."""
 
-    def __init__(self, store: Path, runs: Path, *, every_view: bool = True) -> None:
-        """every_view: also the views that no named query reads, from the second refresh on (0.1 s)."""
+    def __init__(self, store: Path, runs: Path, *, views: Collection[str] | None = None) -> None:
+        """views: which views are wanted beside those that named queries read, with what they read; None: all."""
         self._connection = in_memory()
         self._store = store
         self._watch = SegmentWatch(runs)
@@ -66,7 +67,7 @@ class Reader:
         self._large = LargeTables(self._connection)
         self._pending: list[Segment] = []
         self._views: set[str] = set()
-        self._every_view = every_view
+        self._wanted = {view.name for view in view_files()} if views is None else _read_by(views)
         self._all_views = False
         self._settled = False
         self._attachment = contextlib.ExitStack()
@@ -159,14 +160,14 @@ class Reader:
         self._make_views()
 
     def _make_views(self) -> None:
-        """Those that the named queries read at first, all the next time."""
-        wanted = {view.name for view in view_files()} if self._all_views else _queried()
+        """Those that the named queries read at first, the others that are wanted the next time."""
+        wanted = _queried() | (self._wanted if self._all_views else set())
         for view in view_files():
             if view.name in wanted - self._views:
                 self._connection.execute(view.sql)
         self._views |= wanted
-        self._settled = self._all_views or not self._every_view
-        self._all_views = self._every_view
+        self._settled = self._wanted <= self._views
+        self._all_views = True
 
 
 @contextlib.contextmanager
@@ -183,12 +184,17 @@ def open_reader(store: Path, runs: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def _queried() -> set[str]:
     """The views that the named queries read, and those that these read."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOM / "queries").glob("*.sql"))
-    words = set(re.findall(r"\w+", text))
+    return _read_by(re.findall(r"\w+", text))
+
+
+def _read_by(words: Collection[str]) -> set[str]:
+    """The views named among `words`, and those that these read."""
+    named = set(words)
     wanted: set[str] = set()
     for view in reversed(view_files()):
-        if view.name in words:
+        if view.name in named:
             wanted.add(view.name)
-            words |= set(re.findall(r"\w+", view.sql))
+            named |= set(re.findall(r"\w+", view.sql))
     return wanted
 
 

@@ -12,7 +12,7 @@ from app.commands.options import Commands, Store
 
 def analyse(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN RUN]", help="Two runs (ids or parts of them); none: all.")
+        list[str] | None, typer.Argument(metavar="RUN", help="Two runs (ids or parts of them); none: all.")
     ] = None,
     store: Store = Path("results.duckdb"),
     floor: Annotated[

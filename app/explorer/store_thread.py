@@ -83,7 +83,7 @@ class StoreThread:
                     if reader is None:
                         import store.reader
 
-                        reader = store.reader.Reader(*self._paths, every_view=False)
+                        reader = store.reader.Reader(*self._paths, views=())
                         closing.callback(reader.close)
                     answer = question(reader)
                 except StoreError as error:

@@ -1,6 +1,7 @@
 """`calib-explorer show figure4?language=de`: a figure of the paper as a plot and its data, from the store."""
 
 import math
+import re
 from pathlib import Path
 
 from app.failures import CommandError
@@ -26,7 +27,7 @@ def printed(what: str, store: Path, color: ColourChoice) -> str:
     """The plot and its points. Raises CommandError for columns that the figure's view does not have."""
     name, _, selection = what.partition("?")
     question = QUESTIONS[NAMES.get(name, name)]
-    with opened(store) as connection:
+    with opened(store, views=re.findall(r"\w+", question.sql)) as connection:
         columns = [row[0] for row in ask(connection, f"DESCRIBE {question.view}").rows]
         table = ask(connection, question.sql.format(where=_where(selection, columns)))
     title = f"{question.view}: {question.title}"
@@ -44,7 +45,7 @@ def printed(what: str, store: Path, color: ColourChoice) -> str:
 
 def figures(store: Path, format: str) -> str:
     """The paper's figures: what each shows, and how much of it has been measured."""
-    with opened(store) as connection:
+    with opened(store, views=re.findall(r"\w+", " ".join(MEASURED.values()))) as connection:
         rows = tuple(
             (name, ask(connection, MEASURED[name]).rows[0][0], question.title) for name, question in QUESTIONS.items()
         )
