@@ -59,7 +59,7 @@ def dense_norms(
     """One pass of the text through the dense model. Raises UnsupportedModel."""
     norms: Norms = {}
     fast = arithmetic == "fast"
-    stream = BlockStream(model, tokens, device, batch if fast else 1, rough=fast)
+    stream = BlockStream(model, tokens, device, batch if fast else 1, fast=fast)
     for index, (path, block) in enumerate(zip(stream.blocks, stream, strict=True)):
         with watch(linears(block), partial(Statistics, arithmetic=arithmetic), stream.length) as statistics:
             for _ in stream.advance():

@@ -112,7 +112,7 @@ def _stream(
     if tokens is None:
         raise ValueError(NO_TOKENS)
     fast = arithmetic == "fast"
-    return BlockStream(model, tokens, device, batch if fast else 1, rough=fast)
+    return BlockStream(model, tokens, device, batch if fast else 1, fast=fast)
 
 
 def _of_dense(

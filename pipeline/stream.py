@@ -27,7 +27,7 @@ from transformers import PreTrainedModel
 
 from pipeline.anatomy import UnsupportedModel, find_blocks, linears
 from pipeline.inputs_only import InputsOnly
-from pipeline.kernels.products import rough_products
+from pipeline.kernels.products import fast_products
 from pipeline.rehearsal import Arguments, Rehearsal, rehearse, stubbed
 from pipeline.residence import resident
 from pipeline.token_check import check_tokens
@@ -57,7 +57,7 @@ class BlockStream:
     that needs those outputs takes them from `advance()`. The last block is run when logits are asked for.
 
     batch: sequences in a forward; without it `default_batch` decides.
-    rough: blocks may round what their float32 matrix products read (see `rough_products`).
+    fast: blocks may add up in any order (see `fast_products`).
     Raises UnsupportedModel, saying what and where.
     """
 
@@ -69,10 +69,10 @@ class BlockStream:
         device: torch.device,
         batch: int | None = None,
         *,
-        rough: bool = False,
+        fast: bool = False,
     ) -> None:
         check_tokens(model, tokens)
-        self.model, self.tokens, self.device, self._rough = model, tokens, device, rough
+        self.model, self.tokens, self.device, self._fast = model, tokens, device, fast
         self.blocks = find_blocks(model)
         self.length = tokens.shape[1]
         size = batch or default_batch(self.length, device)
@@ -173,7 +173,7 @@ class BlockStream:
     def _call(self, block: nn.Module, rows: slice) -> Float[Tensor, "batch length features"]:
         inputs = self._hidden[rows]
         version = _version(self._hidden)
-        with rough_products(self.device) if self._rough else nullcontext():
+        with fast_products(self.device) if self._fast else nullcontext():
             returned = self._arguments[len(inputs)][self._n_done].call(block, inputs.to(self.device))
         outputs = returned[0] if self._rest is not None else returned
         if _version(self._hidden) != version:

@@ -1,5 +1,5 @@
-"""For every test: one thread, no network, products that round nothing, so that results can be compared with those of
-plain code on any processor, and the shapes in the signatures of tensor code checked by beartype."""
+"""For every test: one thread, no network, torch's own products, so that results can be compared with those of plain
+code on any processor, and the shapes in the signatures of tensor code checked by beartype."""
 
 import os
 from pathlib import Path

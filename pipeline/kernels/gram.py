@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pipeline.kernels.compiler import address, library
-from pipeline.kernels.products import has_tiles, rough_products
+from pipeline.kernels.products import fast_products, has_tiles
 
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -45,7 +45,7 @@ def mirror(total: Float[Tensor, "columns columns"], step: int = 256) -> None:
 def _add_by_tiles(total: Tensor, wide: Float[Tensor, "tokens columns"], panel: int = 512) -> None:
     """Of float32 that holds bfloat16: rounding what is multiplied changes nothing. Panels spare most of the lower
     triangle."""
-    with rough_products(wide.device):
+    with fast_products(wide.device, of_halves=True):
         for start in range(0, len(total), panel):
             stop = start + panel
             total[start:stop, start:].addmm_(wide[:, start:stop].T, wide[:, start:])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipeline.kernels import columns, compiler, plain
 from pipeline.kernels.gram import add_gram, mirror
-from pipeline.kernels.products import SWITCH, rough_products
+from pipeline.kernels.products import SWITCH, fast_products, has_tiles, rounded_to
 
 needs_compiler = pytest.mark.skipif(compiler.available() == "torch", reason="no C compiler here")
 
@@ -87,16 +87,46 @@ def test_gram_of_halves_by_tiles(columns: int, monkeypatch: pytest.MonkeyPatch) 
     assert torch.allclose(total.double(), expected, rtol=1e-6, atol=1e-6 * float(expected.diagonal().mean()))
 
 
-def test_rough_products_end_with_their_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    with rough_products(torch.device("cpu")):
-        assert torch.get_float32_matmul_precision() == "highest", "switched off for the tests"
+@pytest.mark.parametrize(
+    ("tiles", "switch", "taken", "rounded"),
+    [
+        (True, None, "highest", "float32"),
+        (True, "bfloat16", "medium", "bfloat16"),
+        (True, "float32", "highest", "float32"),
+        (False, None, "medium", "float32"),
+        (False, "bfloat16", "medium", "float32"),
+        (False, "float32", "highest", "float32"),
+    ],
+)
+def test_products_round_float32_only_where_that_was_asked_for(
+    tiles: bool, switch: str | None, taken: str, rounded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.kernels.products.has_tiles", lambda: tiles)
     monkeypatch.delenv(SWITCH)
-    before = torch.get_float32_matmul_precision()
-    with rough_products(torch.device("cpu")):
+    if switch:
+        monkeypatch.setenv(SWITCH, switch)
+    cpu, before = torch.device("cpu"), torch.get_float32_matmul_precision()
+    with fast_products(cpu):
+        assert torch.get_float32_matmul_precision() == taken
+    with fast_products(cpu, of_halves=True):
         assert torch.get_float32_matmul_precision() == "medium"
     assert torch.get_float32_matmul_precision() == before
-    with rough_products(torch.device("meta")):
+    with fast_products(torch.device("meta")):
         assert torch.get_float32_matmul_precision() == before
+    assert (rounded_to(cpu), rounded_to(torch.device("meta"))) == (rounded, "float32")
+
+
+@pytest.mark.skipif(has_tiles(), reason="this processor rounds what it multiplies by tiles")
+def test_without_tiles_the_fastest_products_round_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured: bfloat16 inputs would differ by 1e-3."""
+    monkeypatch.delenv(SWITCH)
+    generator = torch.Generator().manual_seed(6)
+    for tokens, inputs, outputs in [(512, 576, 1536), (96, 1536, 576), (7, 64, 33)]:
+        a, b = (torch.randn(*shape, generator=generator) for shape in ((tokens, inputs), (outputs, inputs)))
+        with fast_products(torch.device("cpu")):
+            product = torch.nn.functional.linear(a, b).double()
+        expected = a.double() @ b.double().T
+        assert float((product - expected).norm() / expected.norm()) < 1e-5
 
 
 @pytest.mark.parametrize("compiled", [True, False])
