@@ -5,9 +5,9 @@
     python tests/benchmarks/prune.py --model llama3   random weights in Llama 3's proportions, four blocks
     python tests/benchmarks/prune.py --llm-compressor also its modifiers, in a virtual environment made for them
 
-Every measurement is a process of its own, and the fastest of --rounds is shown. Masks of `exact` are compared with the
-plain loop's bit for bit, those of the others by intersection over union. Close other programs first. The ratios depend
-on the processor: torch's own float32 products take half of a Zen 5's width but all of a Zen 4's, which leaves less to
+Every measurement is a process of its own; the fastest of --rounds is shown. Masks of `exact` are compared with the
+plain loop's bit for bit, those of the others by intersection over union. Close other programs first. Ratios depend on
+the processor: torch's own float32 products take half of a Zen 5's width but all of a Zen 4's, where there is less to
 gain.
 """
 
