@@ -15,7 +15,7 @@ tensor legend: sequences x length (tokens) of the whole text, batch x positions 
 
 import copy
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from transformers import PreTrainedModel
 
 from pipeline.anatomy import UnsupportedModel, find_blocks, linears
 from pipeline.inputs_only import InputsOnly
+from pipeline.kernels.attention import FastAttention
 from pipeline.kernels.products import fast_products
 from pipeline.rehearsal import Arguments, Rehearsal, rehearse, stubbed
 from pipeline.residence import resident
@@ -57,7 +58,7 @@ class BlockStream:
     that needs those outputs takes them from `advance()`. The last block is run when logits are asked for.
 
     batch: sequences in a forward; without it `default_batch` decides.
-    fast: blocks may add up in any order (see `fast_products`).
+    fast: blocks may add up in any order (see `fast_products`, `FastAttention`).
     Raises UnsupportedModel, saying what and where.
     """
 
@@ -173,7 +174,10 @@ class BlockStream:
     def _call(self, block: nn.Module, rows: slice) -> Float[Tensor, "batch length features"]:
         inputs = self._hidden[rows]
         version = _version(self._hidden)
-        with fast_products(self.device) if self._fast else nullcontext():
+        with ExitStack() as stack:
+            if self._fast and self.device.type == "cpu":
+                stack.enter_context(fast_products(self.device))
+                stack.enter_context(FastAttention())
             returned = self._arguments[len(inputs)][self._n_done].call(block, inputs.to(self.device))
         outputs = returned[0] if self._rest is not None else returned
         if _version(self._hidden) != version:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pipeline import methods
 from pipeline.anatomy import find_blocks, linears
+from pipeline.kernels import attention
 from pipeline.kernels.products import SWITCH
 from pipeline.masks import unpack
 from pipeline.methods import CannotPrune
@@ -202,10 +203,12 @@ def test_a_loop_left_early_leaves_a_model_that_runs() -> None:
 
 
 @pytest.mark.parametrize(("arithmetic", "asked"), [("exact", "highest"), ("fast", "medium")])
-def test_only_fast_arithmetic_rounds_what_forwards_multiply(
+def test_only_fast_arithmetic_changes_how_forwards_multiply(
     arithmetic: Any, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SWITCH, "bfloat16")
+    plain, calls = attention.causal_attention, []
+    monkeypatch.setattr(attention, "causal_attention", lambda *a: calls.append(arithmetic) or plain(*a))
     model, seen = build("llama"), set()
     for _, block in find_blocks(model).items():
         block.register_forward_pre_hook(lambda *_: seen.add(torch.get_float32_matmul_precision()))
@@ -213,3 +216,5 @@ def test_only_fast_arithmetic_rounds_what_forwards_multiply(
         assert torch.get_float32_matmul_precision() == "highest"
     assert asked in seen
     assert arithmetic == "fast" or seen == {"highest"}
+    assert set(calls) <= {"fast"}
+    assert bool(calls) == (arithmetic == "fast")

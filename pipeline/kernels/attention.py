@@ -1,0 +1,95 @@
+"""Causal attention on a CPU in float32, up to twice as fast as torch's at the lengths of calibration text.
+
+tensor legend: batch x heads x length x depth; groups: the heads of keys and values
+"""
+
+import ctypes
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
+
+from pipeline.kernels.compiler import address, library
+
+DTYPES = (torch.float32, torch.bfloat16)
+
+
+class FastAttention(TorchFunctionMode):
+    """While it is entered, `scaled_dot_product_attention` goes through `causal_attention` where that can do it.
+
+    Sums come in another order than torch's: it is not for exact arithmetic. Calls with a mask (a sliding window, say)
+    stay torch's.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is scaled_dot_product_attention and (found := _attend(*args, **kwargs)) is not None:
+            return found
+        return func(*args, **kwargs)
+
+
+def causal_attention(
+    query: Float[Tensor, "batch heads length depth"],
+    key: Float[Tensor, "batch groups length depth"],
+    value: Float[Tensor, "batch groups length depth"],
+    scale: float,
+) -> Float[Tensor, "batch heads length depth"] | None:
+    """softmax(scale Q K^T) V over each token and those before it, summed up in float32; the dtype of `query`.
+
+    Query head h reads group h * groups // heads. None without a C compiler. The same for any number of threads.
+    """
+    if (kernels := library("attention", "fast")) is None:
+        return None
+    batch, heads, length, depth = query.shape
+    groups, threads = key.shape[1], torch.get_num_threads()
+    wide = [_dense(tensor.float()) for tensor in (query, key, value)]
+    out = torch.empty(batch, length, heads, depth)
+    measure = kernels.attention_floats
+    measure.restype = ctypes.c_long
+    sizes = [ctypes.c_long(size) for size in (batch, groups, length, depth)]
+    space = torch.empty(measure(*sizes, ctypes.c_int(threads)))
+    strides = (ctypes.c_long * 9)(*(stride for tensor in wide for stride in tensor.stride()[:3]))
+    kernels.attention(
+        *map(address, wide), address(out), strides, sizes[0], ctypes.c_long(heads), *sizes[1:],
+        ctypes.c_float(scale), address(space), ctypes.c_int(threads),
+    )  # fmt: skip
+    return out.to(query.dtype).transpose(1, 2)
+
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor | None:
+    """torch's signature; None for what `causal_attention` cannot do."""
+    plain = (
+        is_causal and attn_mask is None and dropout_p == 0 and not (torch.is_grad_enabled() and query.requires_grad)
+    )
+    known = query.device.type == "cpu" and query.dtype in DTYPES and query.dim() == 4
+    if not (plain and known and key.shape == value.shape and query.dtype == key.dtype == value.dtype):
+        return None
+    batch, heads, length, depth = query.shape
+    groups = key.shape[1]
+    if key.shape != (batch, groups, length, depth) or heads % groups or (groups != heads and not enable_gqa):
+        return None
+    return causal_attention(query, key, value, 1 / math.sqrt(depth) if scale is None else scale)
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
