@@ -119,7 +119,7 @@ def test_what_it_cannot_do_is_left_to_torch(arguments: dict[str, Any], monkeypat
     assert learning.requires_grad
 
 
-@pytest.mark.parametrize("family", ["llama", "gemma3", "cohere", "olmo2", "qwen3"])
+@pytest.mark.parametrize("family", ["llama", "gemma3_text", "cohere", "olmo2", "qwen3"])
 def test_a_model_answers_as_before(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And it is used: all of these call torch's without a mask somewhere."""
     calls = []
