@@ -32,7 +32,6 @@ def answer(query: str, format: str, store: Path) -> None:
 def opened(store: Path, views: Collection[str] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with every table and the `views` named, or every view, held for one question."""
     with closing(Reader(store, runs_folder(store), views=views)) as reader, reader:
-        reader.refresh()  # the first one, on entry, made only the views that the screens read
         yield reader.connection
 
 

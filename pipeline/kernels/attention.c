@@ -1,9 +1,10 @@
-/* softmax(scale Q K^T) V where each token sees itself and those before it (causal), float32 sums whatever the inputs.
+/* softmax(scale Q K^T) V where each token sees itself and those before it (causal), in float32.
 
    K is packed into panels of WIDTH tokens, V padded to whole vectors; a thread takes ROWS queries of a head at a time
-   and walks over KEYS keys at a time (Dao et al. 2022: running maximum and sum). Each query's order of operations is
+   and walks over KEYS keys at a time with a running maximum and sum (FlashAttention: Dao et al. 2022). Each query's order of operations is
    the same whatever the number of threads. */
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,18 +19,20 @@
 #define WIDTH (2 * LANES)
 #define KEYS 512
 #define ROWS 64
-#define LOWEST -1e30f /* of a score that does not count */
+#define LOWEST -FLT_MAX /* of a score that does not count */
 
 #ifdef _OPENMP
 #include <omp.h>
 #define THREAD omp_get_thread_num
+int attention_is_parallel(void) { return 1; }
 #else
 static int only(void) { return 0; }
 #define THREAD only
+int attention_is_parallel(void) { return 0; }
 #endif
 
 typedef float vector __attribute__((vector_size(LANES * 4), aligned(4)));
-typedef int32_t whole __attribute__((vector_size(LANES * 4), aligned(4)));
+typedef uint32_t whole __attribute__((vector_size(LANES * 4), aligned(4)));
 
 static long padded(long n) { return (n + WIDTH - 1) / WIDTH * WIDTH; }
 
@@ -97,7 +100,7 @@ static float soften(float *scores, long allowed, long count, float *largest, flo
     vector most = *(vector *)scores, total = most * 0.0f;
     for (long t = LANES; t < count; t += LANES) {
         vector here = *(vector *)(scores + t);
-        whole more = here > most;
+        whole more = (whole)(here > most);
         most = (vector)(((whole)here & more) | ((whole)most & ~more));
         total += here * 0.0f;
     }

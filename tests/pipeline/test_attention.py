@@ -73,13 +73,24 @@ def test_no_token_sees_a_later_one() -> None:
     assert not torch.isclose(before[:, :, 60:], after[:, :, 60:]).any()
 
 
-def test_what_is_no_number_stays_visible() -> None:
-    for which in range(3):
-        tensors = inputs(1, 1, 1, 40, 16, torch.float32)
-        tensors[which][:, :, 10, 3] = float("nan")
-        found = causal_attention(*tensors, 0.25)
-        assert found is not None
-        assert found[:, :, 10].isnan().any(), which
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize("token", [10, 37])
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_what_is_no_number_stays_visible(which: int, token: int, wrong: float) -> None:
+    tensors = inputs(1, 1, 1, 40, 16, torch.float32)
+    tensors[which][:, :, token, 3] = wrong
+    found = causal_attention(*tensors, 0.25)
+    assert found is not None
+    assert not found[:, :, token].isfinite().all()
+    assert found[:, :, : token // 8 * 8].isfinite().all()
+
+
+def test_scores_far_below_zero_count() -> None:
+    query, key = torch.full((1, 1, 20, 4), 1e16), torch.full((1, 1, 20, 4), -1e16)
+    value = made(1, 1, 20, 4)
+    found = causal_attention(query, key, value, 1.0)
+    assert found is not None
+    assert torch.allclose(found.double(), definition(query, key, value, 1.0), atol=1e-5)
 
 
 def test_the_number_of_threads_changes_nothing() -> None:
@@ -94,29 +105,91 @@ def test_the_number_of_threads_changes_nothing() -> None:
     assert torch.equal(found[0], found[2])
 
 
-REFUSED: list[dict[str, Any]] = [
-    {"is_causal": False},
-    {"is_causal": False, "attn_mask": torch.ones(64, 64).tril().bool()},
-    {"dropout_p": 0.5},
-]
+def made(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(8)).to(dtype)
 
 
-@pytest.mark.parametrize("arguments", REFUSED)
-def test_what_it_cannot_do_is_left_to_torch(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+SAME = made(1, 2, 64, 16)
+REFUSED: dict[str, tuple[tuple[Tensor, ...], dict[str, Any]]] = {
+    "not causal": ((SAME, SAME, SAME), {"is_causal": False}),
+    "a mask": ((SAME, SAME, SAME), {"is_causal": False, "attn_mask": torch.ones(64, 64).tril().bool()}),
+    "dropout": ((SAME, SAME, SAME), {"dropout_p": 0.5}),
+    "float64": ((SAME.double(), SAME.double(), SAME.double()), {}),
+    "fewer queries": ((SAME[:, :, :9], SAME, SAME), {}),
+    "wider values": ((SAME, SAME, made(1, 2, 64, 24)), {}),
+    "three dimensions": ((SAME[0], SAME[0], SAME[0]), {}),
+    "learning queries": ((SAME.clone().requires_grad_(), SAME, SAME), {}),
+    "learning values": ((SAME, SAME, SAME.clone().requires_grad_()), {}),
+    "no numbers": ((SAME.to("meta"), SAME.to("meta"), SAME.to("meta")), {}),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_it_cannot_do_is_left_to_torch(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "causal_attention", lambda *_: pytest.fail("not for this one"))
-    query, key, value = inputs(1, 2, 2, 64, 16, torch.float32)
+    tensors, arguments = REFUSED[why]
     torch.manual_seed(0)
-    expected = scaled_dot_product_attention(query, key, value, **{"is_causal": True, **arguments})
+    expected = scaled_dot_product_attention(*tensors, **{"is_causal": True, **arguments})
     torch.manual_seed(0)
     with FastAttention():
-        found = scaled_dot_product_attention(query, key, value, **{"is_causal": True, **arguments})
-        double = scaled_dot_product_attention(query.double(), key.double(), value.double(), is_causal=True)
-        longer = scaled_dot_product_attention(query[:, :, :9], key, value, is_causal=True)
-        learning = scaled_dot_product_attention(query.clone().requires_grad_(), key, value, is_causal=True)
+        found = scaled_dot_product_attention(*tensors, **{"is_causal": True, **arguments})
+    assert (found.shape, found.dtype, found.requires_grad) == (expected.shape, expected.dtype, expected.requires_grad)
+    assert found.is_meta or torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        (SAME, SAME, SAME.bfloat16()),
+        (SAME, SAME.to("meta"), SAME),
+        (made(1, 4, 64, 16), SAME, SAME),
+        (made(1, 3, 64, 16), SAME, SAME),
+    ],
+    ids=["mixed dtypes", "mixed devices", "groups not asked for", "groups that don't divide"],
+)
+def test_what_torch_refuses_stays_torchs_to_refuse(tensors: tuple[Tensor, ...]) -> None:
+    with FastAttention(), pytest.raises((RuntimeError, ValueError)):
+        scaled_dot_product_attention(*tensors, is_causal=True)
+    with FastAttention(), pytest.raises((RuntimeError, ValueError)):
+        scaled_dot_product_attention(made(1, 3, 64, 16), SAME, SAME, is_causal=True, enable_gqa=True)
+
+
+def test_inputs_may_lie_in_memory_in_any_way() -> None:
+    """Every second number, tokens within heads, values unlike keys; and nothing beside them is read."""
+    shape = (2, 2, 70, 24)
+    query, key, value = (
+        made(2, 2, 70, 48)[..., ::2],
+        made(2, 70, 2, 24).transpose(1, 2),
+        made(2, 2, 90, 24)[:, :, :70],
+    )
+    guarded = torch.full((2, 2, 90, 24), float("nan"))
+    guarded[:, :, :70] = value
+    found = causal_attention(query, key, guarded[:, :, :70], 0.2)
+    assert found is not None
+    assert found.shape == shape
+    assert torch.allclose(found.double(), definition(query, key, value, 0.2), atol=1e-5)
+
+
+def test_torchs_defaults_do_not_matter() -> None:
+    expected = causal_attention(SAME, SAME, SAME, 0.25)
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.bfloat16)
+        found = causal_attention(SAME, SAME, SAME, 0.25)
+    finally:
+        torch.set_default_dtype(before)
+    assert expected is not None
+    assert found is not None
     assert torch.equal(found, expected)
-    assert double.dtype == torch.float64
-    assert longer.shape[2] == 9
-    assert learning.requires_grad
+
+
+def test_without_openmp_torch_keeps_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = attention.library("attention", "fast")
+    assert kernels is not None
+    monkeypatch.setattr(kernels, "attention_is_parallel", lambda: 0)
+    for threads, ours in [(1, True), (2, True), (3, False)]:
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert (causal_attention(SAME, SAME, SAME, 0.25) is not None) == ours
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma3_text", "cohere", "olmo2", "qwen3"])

@@ -102,6 +102,7 @@ def test_products_round_float32_only_where_that_was_asked_for(
     tiles: bool, switch: str | None, taken: str, rounded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.kernels.products.has_tiles", lambda: tiles)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.delenv(SWITCH)
     if switch:
         monkeypatch.setenv(SWITCH, switch)
@@ -114,6 +115,21 @@ def test_products_round_float32_only_where_that_was_asked_for(
     with fast_products(torch.device("meta")):
         assert torch.get_float32_matmul_precision() == before
     assert (rounded_to(cpu), rounded_to(torch.device("meta"))) == (rounded, "float32")
+
+
+def test_arm_may_round_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    monkeypatch.delenv(SWITCH)
+    with fast_products(torch.device("cpu")):
+        assert torch.get_float32_matmul_precision() == "highest"
+    monkeypatch.setenv(SWITCH, "bfloat16")
+    assert rounded_to(torch.device("cpu")) == "bfloat16"
+
+
+def test_another_word_for_products_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SWITCH, "bf16")
+    with pytest.raises(ValueError, match="CALIB_EXPLORER_PRODUCTS is 'bf16'; it can be float32 or bfloat16"):
+        rounded_to(torch.device("cpu"))
 
 
 @pytest.mark.skipif(has_tiles(), reason="this processor rounds what it multiplies by tiles")
