@@ -20,8 +20,8 @@ def fast_products(device: torch.device, *, of_halves: bool = False) -> Iterator[
     of_halves: what is multiplied holds bfloat16, which rounding does not change. On other devices nothing changes.
 
     Some processors then round inputs to bfloat16 and add up in float32 (Intel's AMX, ARM's bf16); others only take
-    other instructions. Rounded, Wanda and SparseGPT took 0.6 of the time, and SmolLM2's perplexities in seven languages
-    differed from those of exact arithmetic by up to 4.5 %.
+    other instructions. Rounded, Wanda and SparseGPT took 0.6 of the time, and SmolLM2's perplexities in seven
+    languages differed from those of exact arithmetic by up to 4.5 %.
     """
     if device.type == "cpu" and (of_halves or rounded_to(device) == "bfloat16" or _rounds_nothing()):
         before = torch.get_float32_matmul_precision()
