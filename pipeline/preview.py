@@ -24,7 +24,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.anatomy import linears
-from pipeline.kernels.products import rounded_to
+from pipeline.kernels.products import products_of
 from pipeline.methods.wanda import Statistics
 from pipeline.progress import Report
 from pipeline.spec import Arithmetic, CalibrationSpec
@@ -89,7 +89,7 @@ def kept_norms(
         "dtype": str(model.dtype),
         "device": device.type,
         "arithmetic": arithmetic,
-        "products": rounded_to(device) if arithmetic == "fast" else "float32",
+        "products": products_of(device) if arithmetic == "fast" else "float32",
     }
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:32]
     file = folder() / f"{digest}.safetensors"

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from pipeline import preview, text
 from pipeline.bench import BENCH
 from pipeline.checkpoint import adopt
-from pipeline.kernels.products import rounded_to
+from pipeline.kernels.products import products_of
 from pipeline.mask_file import MaskFile
 from pipeline.masks import MaskSummary, apply_masks, read_masks
 from pipeline.models import Loaded, load_weights, locate
@@ -146,7 +146,7 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
         work.folder.masks.unlink()  # quantised, or all left dense
     facts: dict[str, Any] = {"sparsity_reached": n_removed / n_weights if n_weights else None}
     if tokens is not None and work.run.arithmetic == "fast":
-        facts["versions"] = {**work.record.values["versions"], "float32 products of": rounded_to(work.device)}
+        facts["versions"] = {**work.record.values["versions"], "float32 products of": products_of(work.device)}
     work.record.write("running", facts)
 
 

@@ -20,6 +20,9 @@ def smallest_in_rows(scores: Float[Tensor, "rows columns"], count: int) -> Bool[
     if count == 0:
         return torch.zeros_like(scores, dtype=torch.bool)
     limit = _nth_smallest(scores, count - 1)[:, None]
+    chosen = scores <= limit
+    if int(torch.count_nonzero(chosen)) == len(scores) * count:
+        return chosen
     chosen = scores < limit
     missing = count - chosen.sum(dim=1, keepdim=True)
     tied = scores == limit
@@ -63,7 +66,7 @@ def _nth_smallest(scores: Float[Tensor, "rows columns"], index: int) -> Float[Te
 
 
 def _check_finite(scores: Tensor) -> None:
-    if not bool(scores.isfinite().all()):
+    if scores.numel() and not bool(torch.stack(scores.aminmax()).isfinite().all()):
         raise CannotPrune(
             "its weights or its inputs hold NaN or infinity; was the model broken before, or did its dtype overflow?"
         )

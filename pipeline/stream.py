@@ -15,7 +15,7 @@ tensor legend: sequences x length (tokens) of the whole text, batch x positions 
 
 import copy
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +27,6 @@ from transformers import PreTrainedModel
 
 from pipeline.anatomy import UnsupportedModel, find_blocks, linears
 from pipeline.inputs_only import InputsOnly
-from pipeline.kernels.attention import FastAttention
 from pipeline.kernels.products import fast_products
 from pipeline.rehearsal import Arguments, Rehearsal, rehearse, stubbed
 from pipeline.residence import resident
@@ -58,7 +57,7 @@ class BlockStream:
     that needs those outputs takes them from `advance()`. The last block is run when logits are asked for.
 
     batch: sequences in a forward; without it `default_batch` decides.
-    fast: blocks may add up in any order (see `fast_products`, `FastAttention`).
+    fast: blocks may add up in any order (see `fast_products`).
     Raises UnsupportedModel, saying what and where.
     """
 
@@ -174,10 +173,7 @@ class BlockStream:
     def _call(self, block: nn.Module, rows: slice) -> Float[Tensor, "batch length features"]:
         inputs = self._hidden[rows]
         version = _version(self._hidden)
-        with ExitStack() as stack:
-            if self._fast and self.device.type == "cpu":
-                stack.enter_context(fast_products(self.device))
-                stack.enter_context(FastAttention())
+        with fast_products(self.device, inputs.dtype) if self._fast else nullcontext():
             returned = self._arguments[len(inputs)][self._n_done].call(block, inputs.to(self.device))
         outputs = returned[0] if self._rest is not None else returned
         if _version(self._hidden) != version:

@@ -7,38 +7,41 @@ tensor legend: batch x heads x length x depth; groups: the heads of keys and val
 
 import ctypes
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
-from torch.overrides import TorchFunctionMode
 
+from pipeline.kernels import tiles
 from pipeline.kernels.compiler import address, library
 
-DTYPES = (torch.float32, torch.bfloat16)
 
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor | None:
+    """`torch.nn.functional.scaled_dot_product_attention`; None for what `causal_attention` cannot do, or does slower.
 
-class FastAttention(TorchFunctionMode):
-    """While it is entered, `scaled_dot_product_attention` goes through `causal_attention` where that can do it.
-
-    Sums come in another order than torch's: it is not for exact arithmetic. Calls with a mask (a sliding window, say)
-    stay torch's.
+    Masks (a sliding window, say) are torch's, and bfloat16 where its own kernel has tiles.
     """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func is scaled_dot_product_attention and (found := _attend(*args, **kwargs)) is not None:
-            return found
-        return func(*args, **kwargs)
+    every = (query, key, value)
+    learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in every)
+    plain = is_causal and attn_mask is None and dropout_p == 0 and not learning
+    alike = all(t.device.type == "cpu" and t.dtype == query.dtype and t.dim() == 4 for t in every)
+    ours = query.dtype == torch.float32 or (query.dtype == torch.bfloat16 and not tiles.has_tiles())
+    if not (plain and alike and ours and key.shape == value.shape):
+        return None
+    batch, heads, length, depth = query.shape
+    groups = key.shape[1]
+    if key.shape != (batch, groups, length, depth) or heads % groups or (groups != heads and not enable_gqa):
+        return None
+    return causal_attention(query, key, value, 1 / math.sqrt(depth) if scale is None else scale)
 
 
 def causal_attention(
@@ -70,30 +73,6 @@ def causal_attention(
         ctypes.c_float(scale), address(space), ctypes.c_int(threads),
     )  # fmt: skip
     return out.to(query.dtype).transpose(1, 2)
-
-
-def _attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor | None:
-    """torch's signature; None for what `causal_attention` cannot do."""
-    every = (query, key, value)
-    learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in every)
-    plain = is_causal and attn_mask is None and dropout_p == 0 and not learning
-    alike = all(t.device.type == "cpu" and t.dtype == query.dtype and t.dim() == 4 for t in every)
-    if not (plain and alike and query.dtype in DTYPES and key.shape == value.shape):
-        return None
-    batch, heads, length, depth = query.shape
-    groups = key.shape[1]
-    if key.shape != (batch, groups, length, depth) or heads % groups or (groups != heads and not enable_gqa):
-        return None
-    return causal_attention(query, key, value, 1 / math.sqrt(depth) if scale is None else scale)
 
 
 def _dense(tensor: Tensor) -> Tensor:

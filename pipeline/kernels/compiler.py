@@ -39,8 +39,9 @@ def library(name: str, contraction: str) -> ctypes.CDLL | None:
     if compiler is None or os.environ.get(SWITCH) == "torch":
         return None
     source = Path(__file__).with_name(f"{name}.c")
+    texts = [file.read_bytes() for file in [source, *sorted(source.parent.glob("*.h"))]]
     key = hashlib.sha256(
-        b"\0".join([source.read_bytes(), contraction.encode(), " ".join(compiler).encode(), _processor()])
+        b"\0".join([*texts, contraction.encode(), " ".join(compiler).encode(), _processor()])
     ).hexdigest()[:16]
     target = platformdirs.user_cache_path("calib-explorer") / "kernels" / f"{name}-{key}.so"
     with suppress(OSError):  # not there, or made where other libraries were at hand

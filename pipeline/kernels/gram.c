@@ -16,6 +16,7 @@
 #endif
 #define WIDTH (2 * LANES)
 #define SLICE 256 /* tokens */
+#define BAND 96   /* columns of squares that are summed up in registers */
 
 typedef float vector __attribute__((vector_size(LANES * 4), aligned(4)));
 
@@ -84,6 +85,26 @@ void gram_float32(const float *x, long tokens, long columns, float *sum, float *
             ADD_TILES(multiply, float, depth)
         }
     }
+}
+
+/* sum = the squares of each column of X, a column by one thread, token after token. */
+#define SQUARES(VALUE)                                                              \
+    _Pragma("omp parallel for num_threads(threads) schedule(static)")               \
+    for (long start = 0; start < columns; start += BAND) {                          \
+        long stop = start + BAND < columns ? start + BAND : columns;                \
+        memset(sum + start, 0, (stop - start) * sizeof *sum);                       \
+        for (long t = 0; t < tokens; ++t)                                           \
+            for (long c = start; c < stop; ++c) {                                   \
+                float value = VALUE(x[t * columns + c]);                            \
+                sum[c] += value * value;                                            \
+            }                                                                       \
+    }
+
+void squares_float32(const float *restrict x, long tokens, long columns, float *restrict sum, int threads) { SQUARES() }
+
+void squares_bfloat16(const uint16_t *restrict x, long tokens, long columns, float *restrict sum, int threads)
+{
+    SQUARES(widen)
 }
 
 #ifdef __AVX512BF16__

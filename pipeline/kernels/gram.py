@@ -1,4 +1,4 @@
-"""X^T X with float32 accumulation, of float32 or half-precision inputs, added to a running sum.
+"""X^T X and its diagonal, summed up in float32, of float32 or half-precision inputs.
 
 tensor legend: tokens x columns (input features)
 """
@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pipeline.kernels import tiles
 from pipeline.kernels.compiler import address, library
-from pipeline.kernels.products import fast_products, has_tiles
+from pipeline.kernels.products import pairs_allowed
 
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -18,12 +19,11 @@ HALVES = (torch.bfloat16, torch.float16)
 def add_gram(total: Float[Tensor, "columns columns"], inputs: Float[Tensor, "tokens columns"]) -> None:
     """total += inputs^T inputs, at least in the upper triangle; `mirror` fills in the rest.
 
-    On a CPU bfloat16 goes through its tiles where it has some, else both by gram.c, which does half the
-    multiplications. On a GPU halves go through the tensor cores as they are. Products of halves are exact in float32.
-    Else inputs become float32.
+    On a CPU by its tiles where it has some, else by gram.c: both do half the multiplications. On a GPU halves go
+    through the tensor cores as they are. Products of halves are exact in float32. Else inputs become float32.
     """
-    if inputs.device.type == "cpu" and inputs.dtype == torch.bfloat16 and has_tiles():
-        _add_by_tiles(total, inputs.float())
+    if inputs.device.type == "cpu" and _by_tiles(inputs.dtype):
+        tiles.add_gram(total, inputs)
     elif inputs.device.type == "cpu" and (kernels := library("gram", "fast")) is not None:
         _add_on_cpu(kernels, total, inputs)
     elif inputs.device.type == "cuda" and inputs.dtype in HALVES:
@@ -31,6 +31,21 @@ def add_gram(total: Float[Tensor, "columns columns"], inputs: Float[Tensor, "tok
     else:
         wide = inputs.float()
         total.addmm_(wide.T, wide)
+
+
+def square_sums(inputs: Float[Tensor, "tokens columns"]) -> Float[Tensor, " columns"]:
+    """The sum of each column's squares, in float32: the diagonal of inputs^T inputs."""
+    kernels = library("gram", "fast") if inputs.device.type == "cpu" else None
+    if kernels is None or inputs.dtype not in (torch.float32, torch.bfloat16):
+        wide = inputs.float()
+        return torch.mul(wide, wide).sum(dim=0)
+    inputs = inputs.contiguous()
+    n_tokens, n_columns = inputs.shape
+    sums = torch.empty(n_columns, dtype=torch.float32, device=inputs.device)
+    function = kernels.squares_float32 if inputs.dtype == torch.float32 else kernels.squares_bfloat16
+    sizes = ctypes.c_long(n_tokens), ctypes.c_long(n_columns)
+    function(address(inputs), *sizes, address(sums), ctypes.c_int(torch.get_num_threads()))
+    return sums
 
 
 def mirror(total: Float[Tensor, "columns columns"], step: int = 256) -> None:
@@ -42,13 +57,8 @@ def mirror(total: Float[Tensor, "columns columns"], step: int = 256) -> None:
         total[stop:, start:stop] = total[start:stop, stop:].T
 
 
-def _add_by_tiles(total: Tensor, wide: Float[Tensor, "tokens columns"], panel: int = 512) -> None:
-    """Of float32 that holds bfloat16: rounding what is multiplied changes nothing. Panels spare most of the lower
-    triangle."""
-    with fast_products(wide.device, of_halves=True):
-        for start in range(0, len(total), panel):
-            stop = start + panel
-            total[start:stop, start:].addmm_(wide[:, start:stop].T, wide[:, start:])
+def _by_tiles(dtype: torch.dtype) -> bool:
+    return (dtype == torch.bfloat16 and tiles.kernels() is not None) or (dtype == torch.float32 and pairs_allowed())
 
 
 def _add_on_cpu(kernels: ctypes.CDLL, total: Tensor, inputs: Tensor) -> None:

@@ -1,58 +1,81 @@
-"""Matrix products on a CPU: how their inputs may be rounded, and what its processor multiplies fastest."""
+"""How float32 may be multiplied on a CPU, and what its processor then does fastest."""
 
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
+from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
+
+from pipeline.kernels import attention, tiles
 
 SWITCH = "CALIB_EXPLORER_PRODUCTS"
 """Environment variable: "bfloat16" lets float32 inputs be rounded to it where that is faster, "float32" keeps to
-torch's own way of multiplying. Without it torch takes the fastest way that rounds nothing."""
+torch's own way of multiplying. Without it inputs keep at least 16 significant bits."""
 
 
 @contextmanager
-def fast_products(device: torch.device, *, of_halves: bool = False) -> Iterator[None]:
-    """Let torch multiply float32 on a CPU by whatever is fastest, where that rounds no inputs or is allowed to.
+def fast_products(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """On a CPU, linears and causal attention of `dtype` take what is fastest and allowed. Elsewhere nothing changes.
 
-    of_halves: what is multiplied holds bfloat16, which rounding does not change. On other devices nothing changes.
-
-    Some processors then round inputs to bfloat16 and add up in float32 (Intel's AMX, ARM's bf16); others only take
-    other instructions. Rounded, Wanda and SparseGPT took 0.6 of the time, and SmolLM2's perplexities in seven
-    languages differed from those of exact arithmetic by up to 4.5 %.
+    Intel's AMX multiplies bfloat16: a float32 as a pair of them (`tiles`) or, asked to round, as one; ARM may round
+    too. Other processors only take other instructions, and round nothing. Rounded, SmolLM2's perplexities in seven
+    languages differed from those of exact arithmetic by up to 4.5 %. Raises ValueError for another word in SWITCH.
     """
-    if device.type == "cpu" and (of_halves or rounded_to(device) == "bfloat16" or _rounds_nothing()):
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("medium")
-        try:
-            yield
-        finally:
-            torch.set_float32_matmul_precision(before)
-    else:
+    if device.type != "cpu":
         yield
+        return
+    products, before = products_of(device), torch.get_float32_matmul_precision()
+    if products == "bfloat16" or (_asked() != "float32" and not _may_round()):
+        torch.set_float32_matmul_precision("medium")
+    try:
+        with _FastOperations(products) if dtype == torch.float32 or not tiles.has_tiles() else nullcontext():
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
-@cache
-def has_tiles() -> bool:
-    """Whether the processor multiplies tiles of bfloat16 and adds up in float32: four times as fast as our C."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+def products_of(device: torch.device) -> str:
+    """What `fast_products` takes for a float32 here: "float32", "bfloat16 pairs" or "bfloat16". Raises ValueError."""
+    asked = _asked()
+    if device.type == "cpu" and asked == "bfloat16" and _may_round():
+        return "bfloat16"
+    return "bfloat16 pairs" if device.type == "cpu" and pairs_allowed() else "float32"
 
 
-def rounded_to(device: torch.device) -> str:
-    """What `fast_products` may round float32 to here: "bfloat16" or, not at all, "float32". Raises ValueError."""
-    rounds = _asked() == "bfloat16" and device.type == "cpu" and _may_round()
-    return "bfloat16" if rounds else "float32"
+def pairs_allowed() -> bool:
+    """Whether float32 may be multiplied as pairs of bfloat16, and the processor can. Raises ValueError."""
+    return _asked() != "float32" and tiles.kernels() is not None
 
 
-def _rounds_nothing() -> bool:
-    return not _may_round() and _asked() != "float32"
+class _FastOperations(TorchFunctionMode):
+    """While it is entered, torch's functions give way to ours where those can do it. Sums come in another order."""
+
+    def __init__(self, products: str) -> None:
+        super().__init__()
+        self.pairs = products == "bfloat16 pairs"
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs, found = kwargs or {}, None
+        if func is scaled_dot_product_attention:
+            found = attention.attend(*args, **kwargs)
+        elif func is linear and self.pairs:
+            found = tiles.linear(*args, **kwargs)
+        return func(*args, **kwargs) if found is None else found
 
 
 def _may_round() -> bool:
     """Whether torch's "medium" rounds here: on x86 with tiles only; elsewhere that depends on more."""
-    return has_tiles() or platform.machine().lower() not in ("x86_64", "amd64")
+    return tiles.has_tiles() or platform.machine().lower() not in ("x86_64", "amd64")
 
 
 def _asked() -> str:

@@ -11,10 +11,12 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from pipeline.kernels import attention
-from pipeline.kernels.attention import FastAttention, causal_attention
+from pipeline.kernels.attention import causal_attention
+from pipeline.kernels.products import fast_products
 
 pytestmark = needs_compiler
 
+CPU = torch.device("cpu")
 SHAPES = [
     (1, 9, 3, 512, 64), (2, 4, 4, 77, 40), (1, 2, 1, 1, 16), (3, 2, 2, 8, 5), (1, 4, 2, 513, 96), (1, 3, 1, 1100, 64),
     (1, 2, 1, 65, 256), (1, 1, 1, 33, 33),
@@ -131,7 +133,7 @@ def test_what_it_cannot_do_is_left_to_torch(why: str, monkeypatch: pytest.Monkey
     torch.manual_seed(0)
     expected = scaled_dot_product_attention(*tensors, **{"is_causal": True, **arguments})
     torch.manual_seed(0)
-    with FastAttention():
+    with fast_products(CPU, torch.float32):
         found = scaled_dot_product_attention(*tensors, **{"is_causal": True, **arguments})
     assert (found.shape, found.dtype, found.requires_grad) == (expected.shape, expected.dtype, expected.requires_grad)
     assert found.is_meta or torch.equal(found, expected)
@@ -148,9 +150,9 @@ def test_what_it_cannot_do_is_left_to_torch(why: str, monkeypatch: pytest.Monkey
     ids=["mixed dtypes", "mixed devices", "groups not asked for", "groups that don't divide"],
 )
 def test_what_torch_refuses_stays_torchs_to_refuse(tensors: tuple[Tensor, ...]) -> None:
-    with FastAttention(), pytest.raises((RuntimeError, ValueError)):
+    with fast_products(CPU, torch.float32), pytest.raises((RuntimeError, ValueError)):
         scaled_dot_product_attention(*tensors, is_causal=True)
-    with FastAttention(), pytest.raises((RuntimeError, ValueError)):
+    with fast_products(CPU, torch.float32), pytest.raises((RuntimeError, ValueError)):
         scaled_dot_product_attention(made(1, 3, 64, 16), SAME, SAME, is_causal=True, enable_gqa=True)
 
 
@@ -202,7 +204,7 @@ def test_a_model_answers_as_before(family: str, monkeypatch: pytest.MonkeyPatch)
     tokens = torch.randint(0, model.config.get_text_config().vocab_size, (2, 40))
     with torch.no_grad():
         expected = model(input_ids=tokens).logits
-        with FastAttention():
+        with fast_products(CPU, torch.float32):
             found = model(input_ids=tokens).logits
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
     assert calls
@@ -210,7 +212,7 @@ def test_a_model_answers_as_before(family: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_scale_and_groups_are_torchs() -> None:
     query, key, value = inputs(1, 6, 2, 50, 16, torch.float32)
-    with FastAttention():
+    with fast_products(CPU, torch.float32):
         found = scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
         scaled = scaled_dot_product_attention(query, key, value, is_causal=True, scale=0.7, enable_gqa=True)
     assert torch.allclose(found.double(), definition(query, key, value, 1 / math.sqrt(16)), atol=1e-5)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from pipeline.kernels import columns, compiler, plain
-from pipeline.kernels.gram import add_gram, mirror
-from pipeline.kernels.products import SWITCH, fast_products, has_tiles, rounded_to
+from pipeline.kernels.gram import add_gram, mirror, square_sums
+from pipeline.kernels.products import SWITCH, fast_products, products_of
+from pipeline.kernels.tiles import has_tiles
 
 needs_compiler = pytest.mark.skipif(compiler.available() == "torch", reason="no C compiler here")
 
@@ -74,19 +75,6 @@ def test_rounding_to_a_grid(bits: int) -> None:
     assert_same((fast, a[:, :count]), (slow, b))
 
 
-@pytest.mark.parametrize("columns", [70, 512, 1100])
-def test_gram_of_halves_by_tiles(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By panels, whatever this processor multiplies them with: products of bfloat16 are exact in float32."""
-    monkeypatch.setattr("pipeline.kernels.gram.has_tiles", lambda: True)
-    inputs = torch.randn(90, columns, generator=torch.Generator().manual_seed(4)).bfloat16()
-    total = torch.ones(columns, columns)
-    add_gram(total, inputs)
-    mirror(total)
-    wide = inputs.double()
-    expected = 1 + wide.T @ wide
-    assert torch.allclose(total.double(), expected, rtol=1e-6, atol=1e-6 * float(expected.diagonal().mean()))
-
-
 @pytest.mark.parametrize(
     ("tiles", "switch", "taken", "rounded"),
     [
@@ -101,35 +89,37 @@ def test_gram_of_halves_by_tiles(columns: int, monkeypatch: pytest.MonkeyPatch) 
 def test_products_round_float32_only_where_that_was_asked_for(
     tiles: bool, switch: str | None, taken: str, rounded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.kernels.products.has_tiles", lambda: tiles)
+    """Without a compiler, that is: with one, tiles take pairs (test_tiles.py)."""
+    monkeypatch.setattr("pipeline.kernels.tiles.has_tiles", lambda: tiles)
+    monkeypatch.setattr("pipeline.kernels.tiles.kernels", lambda: None)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.delenv(SWITCH)
     if switch:
         monkeypatch.setenv(SWITCH, switch)
     cpu, before = torch.device("cpu"), torch.get_float32_matmul_precision()
-    with fast_products(cpu):
-        assert torch.get_float32_matmul_precision() == taken
-    with fast_products(cpu, of_halves=True):
-        assert torch.get_float32_matmul_precision() == "medium"
+    for dtype in (torch.float32, torch.bfloat16):
+        with fast_products(cpu, dtype):
+            assert torch.get_float32_matmul_precision() == taken
     assert torch.get_float32_matmul_precision() == before
-    with fast_products(torch.device("meta")):
+    with fast_products(torch.device("meta"), torch.float32):
         assert torch.get_float32_matmul_precision() == before
-    assert (rounded_to(cpu), rounded_to(torch.device("meta"))) == (rounded, "float32")
+    assert (products_of(cpu), products_of(torch.device("meta"))) == (rounded, "float32")
 
 
 def test_arm_may_round_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.kernels.tiles.kernels", lambda: None)
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     monkeypatch.delenv(SWITCH)
-    with fast_products(torch.device("cpu")):
+    with fast_products(torch.device("cpu"), torch.float32):
         assert torch.get_float32_matmul_precision() == "highest"
     monkeypatch.setenv(SWITCH, "bfloat16")
-    assert rounded_to(torch.device("cpu")) == "bfloat16"
+    assert products_of(torch.device("cpu")) == "bfloat16"
 
 
 def test_another_word_for_products_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SWITCH, "bf16")
     with pytest.raises(ValueError, match="CALIB_EXPLORER_PRODUCTS is 'bf16'; it can be float32 or bfloat16"):
-        rounded_to(torch.device("cpu"))
+        products_of(torch.device("cpu"))
 
 
 @pytest.mark.skipif(has_tiles(), reason="this processor rounds what it multiplies by tiles")
@@ -139,7 +129,7 @@ def test_without_tiles_the_fastest_products_round_nothing(monkeypatch: pytest.Mo
     generator = torch.Generator().manual_seed(6)
     for tokens, inputs, outputs in [(512, 576, 1536), (96, 1536, 576), (7, 64, 33)]:
         a, b = (torch.randn(*shape, generator=generator) for shape in ((tokens, inputs), (outputs, inputs)))
-        with fast_products(torch.device("cpu")):
+        with fast_products(torch.device("cpu"), torch.float32):
             product = torch.nn.functional.linear(a, b).double()
         expected = a.double() @ b.double().T
         assert float((product - expected).norm() / expected.norm()) < 1e-5
@@ -147,10 +137,30 @@ def test_without_tiles_the_fastest_products_round_nothing(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize(("tokens", "columns"), [(1, 1), (513, 70), (40, 576), (700, 33)])
-def test_gram(compiled: bool, dtype: torch.dtype, tokens: int, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("tokens", "columns"), [(1, 1), (513, 70), (40, 576), (0, 5)])
+def test_sums_of_squares(
+    compiled: bool, dtype: torch.dtype, tokens: int, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not compiled:
         monkeypatch.setattr("pipeline.kernels.gram.library", lambda *_: None)
+    wide = torch.randn(tokens, 2 * columns, generator=torch.Generator().manual_seed(5)).to(dtype)
+    inputs = wide[:, ::2]
+    sums = square_sums(inputs)
+    assert (sums.shape, sums.dtype) == ((columns,), torch.float32)
+    assert torch.allclose(sums.double(), inputs.double().square().sum(dim=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("tiles", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("tokens", "columns"), [(1, 1), (513, 70), (40, 576), (700, 33)])
+def test_gram(
+    compiled: bool, tiles: bool, dtype: torch.dtype, tokens: int, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled:
+        monkeypatch.setattr("pipeline.kernels.gram.library", lambda *_: None)
+    if not tiles:
+        monkeypatch.setattr("pipeline.kernels.tiles.kernels", lambda: None)
     inputs = torch.randn(tokens, columns, generator=torch.Generator().manual_seed(3)).to(dtype)
     total = torch.zeros(columns, columns)
     add_gram(total, inputs)
