@@ -3,8 +3,8 @@
    A float32 x is written as high + low, both bfloat16: together they keep 16 of its 24 significant bits. A product is
    then high high + high low + low high, wrong by about 2^-16 of it: three instructions, still twice as fast as
    float32's own (Henry, Tang, Heinecke 2019, arXiv 1904.06376). Infinities become NaN, and numbers under 1e-38 zero.
-   Matrices are kept in two parts, the high halves and then the low ones. Sums go over slices of the depth in order, each
-   by one thread: the result does not depend on the number of threads. */
+   Matrices are kept in two parts, the high halves and then the low ones. A sum is one thread's, slice after slice of the
+   depth: the result does not depend on the number of threads. */
 
 #if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(_OPENMP) && defined(__linux__)
 #include "tiles.h"
@@ -47,6 +47,14 @@ static long slice_of(long depth)
     return up(n > 1 ? (depth + n - 1) / n : depth, STEP);
 }
 
+/* A thread's share of n, in whole steps: from *from up to, but not with, what it returns. */
+static long share(long n, long step, long *from)
+{
+    long threads = omp_get_num_threads(), chunk = up((n + threads - 1) / threads, step);
+    *from = chunk * omp_get_thread_num() < n ? chunk * omp_get_thread_num() : n;
+    return *from + chunk < n ? *from + chunk : n;
+}
+
 /* Working memory that `product` wants, in floats. */
 long product_floats(long rows, long depth, long threads)
 {
@@ -66,12 +74,18 @@ void product(const float *x, long rows, long depth, const float *w, long columns
         for (long r = 0; r < high; ++r)
             pack_row(x, r, rows, depth, space, steps, room);
         enter(&before);
-        for (long top = 0; top < high; top += BAND)
+        /* Threads share the rows, as in torch's element-wise functions that come next: what they read is then in their
+           own cache. Where that would be few rows each, they share the columns, and pack each panel once. */
+        long first_row = 0, end_row = high, first_panel = 0, end_panel = panels;
+        if (high / omp_get_num_threads() >= 128)
+            end_row = share(high, SIDE, &first_row);
+        else
+            end_panel = share(panels, 1, &first_panel);
+        for (long top = first_row; top < end_row; top += BAND)
             for (long start = 0; start < depth; start += slice) {
-                long bottom = top + BAND < high ? top + BAND : high;
+                long bottom = top + BAND < end_row ? top + BAND : end_row;
                 long here = (up(depth - start, STEP) < slice ? up(depth - start, STEP) : slice) / STEP;
-#pragma omp for schedule(static) nowait /* a thread's panels are the same each time */
-                for (long panel = 0; panel < panels; ++panel) {
+                for (long panel = first_panel; panel < end_panel; ++panel) {
                     long left = panel * SIDE;
                     pack_panel(w, left, columns, depth, start, own, here, own_room);
                     for (long r = top; r < bottom; r += SIDE)
