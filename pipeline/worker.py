@@ -15,12 +15,14 @@ from collections.abc import Generator
 from multiprocessing.connection import Connection
 
 from pipeline import stopping
+from pipeline.allocator import keep_freed_memory
 from pipeline.engine import Failure, Kind, Said, Unit
 
 
 def main(descriptor: int, parent: int) -> None:
     """Serve units until the driver is gone or says stop."""
     die_with(parent)
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stopping.stop)
     connection = Connection(descriptor)

@@ -40,9 +40,9 @@ def library(name: str, contraction: str) -> ctypes.CDLL | None:
         return None
     source = Path(__file__).with_name(f"{name}.c")
     texts = [file.read_bytes() for file in [source, *sorted(source.parent.glob("*.h"))]]
-    key = hashlib.sha256(
-        b"\0".join([*texts, contraction.encode(), " ".join(compiler).encode(), _processor()])
-    ).hexdigest()[:16]
+    key = hashlib.sha256(b"\0".join([*texts, contraction.encode(), _version(compiler), _processor()])).hexdigest()[
+        :16
+    ]
     target = platformdirs.user_cache_path("calib-explorer") / "kernels" / f"{name}-{key}.so"
     with suppress(OSError):  # not there, or made where other libraries were at hand
         return ctypes.CDLL(str(target))
@@ -93,6 +93,13 @@ def _compiler() -> tuple[str, ...] | None:
         if name and (path := shutil.which(name)):
             return (path,)
     return (sys.executable, "-m", "ziglang", "cc") if find_spec("ziglang") else None
+
+
+@cache
+def _version(compiler: tuple[str, ...]) -> bytes:
+    """A newer one may know instructions that the one before did not."""
+    done = subprocess.run([*compiler, "--version"], capture_output=True, timeout=60, check=False)
+    return " ".join(compiler).encode() + b"\0" + done.stdout
 
 
 def _processor() -> bytes:

@@ -16,7 +16,7 @@
 #endif
 #define WIDTH (2 * LANES)
 #define SLICE 256 /* tokens */
-#define BAND 96   /* columns of squares that are summed up in registers */
+#define BAND 96   /* columns of squares that one thread sums up at a time */
 
 typedef float vector __attribute__((vector_size(LANES * 4), aligned(4)));
 

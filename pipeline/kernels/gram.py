@@ -19,8 +19,9 @@ HALVES = (torch.bfloat16, torch.float16)
 def add_gram(total: Float[Tensor, "columns columns"], inputs: Float[Tensor, "tokens columns"]) -> None:
     """total += inputs^T inputs, at least in the upper triangle; `mirror` fills in the rest.
 
-    On a CPU by its tiles where it has some, else by gram.c: both do half the multiplications. On a GPU halves go
-    through the tensor cores as they are. Products of halves are exact in float32. Else inputs become float32.
+    On a CPU by tiles (bfloat16, and float32 where pairs are allowed) or by gram.c: both do half the multiplications.
+    On a GPU halves go through the tensor cores as they are. Products of halves are exact in float32. Else, and where
+    there is no C compiler, inputs become float32.
     """
     if inputs.device.type == "cpu" and _by_tiles(inputs.dtype):
         tiles.add_gram(total, inputs)

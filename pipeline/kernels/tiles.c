@@ -2,7 +2,9 @@
 
    A float32 x is written as high + low, both bfloat16: together they keep 16 of its 24 significant bits. A product is
    then high high + high low + low high, wrong by about 2^-16 of it: three instructions, still twice as fast as
-   float32's own (Henry, Tang, Heinecke 2019, arXiv 1904.06376). Infinities become NaN, and numbers under 1e-38 zero.
+   float32's own (Henry, Tang, Heinecke 2019, arXiv 1904.06376). Infinities and what bfloat16 would round to them become
+   NaN; parts, products and sums under 1e-38 become zero. A Gram matrix takes low low too: without it, it need not be
+   positive semi-definite.
    Matrices are kept in two parts, the high halves and then the low ones. A sum is one thread's, slice after slice of the
    depth: the result does not depend on the number of threads. */
 
@@ -75,7 +77,7 @@ void product(const float *x, long rows, long depth, const float *w, long columns
             pack_row(x, r, rows, depth, space, steps, room);
         enter(&before);
         /* Threads share the rows, as in torch's element-wise functions that come next: what they read is then in their
-           own cache. Where that would be few rows each, they share the columns, and pack each panel once. */
+           own cache. Where that would be few rows each, they share the columns. */
         long first_row = 0, end_row = high, first_panel = 0, end_panel = panels;
         if (high / omp_get_num_threads() >= 128)
             end_row = share(high, SIDE, &first_row);
@@ -90,11 +92,11 @@ void product(const float *x, long rows, long depth, const float *w, long columns
                     pack_panel(w, left, columns, depth, start, own, here, own_room);
                     for (long r = top; r < bottom; r += SIDE)
                         add_square(space + (r / 16 * steps + start / STEP) * TILE, steps * TILE, room, own, here * TILE,
-                                   own_room, here, 2, y + r * columns + left, columns, rows - r, columns - left,
+                                   own_room, here, 3, y + r * columns + left, columns, rows - r, columns - left,
                                    start == 0);
                 }
             }
-        _tile_loadconfig(&before);
+        leave(&before);
     }
 }
 
@@ -108,7 +110,7 @@ static void pack_tokens(const void *x, long tokens, long columns, long token, lo
         __m256i two[2];
         for (int j = 0; j < 2; ++j) {
             long at = (token + 2 * i + j) * columns + column;
-            if (token + 2 * i + j >= tokens || n <= 0)
+            if (token + 2 * i + j >= tokens)
                 two[j] = _mm256_setzero_si256();
             else if (parts == 2)
                 two[j] = halves((const float *)x + at, n, part);
@@ -149,12 +151,12 @@ void gram(const void *x, long tokens, long columns, float *sums, half *space, in
             for (long task = 0; task < groups * panels; ++task) {
                 long left = task % panels, top = task / panels * GROUP;
                 for (long r = top; r < top + GROUP && r <= left; ++r)
-                    add_square(turned + r * wide, wide / 2, room, space + left * wide, wide / 2, room, steps, parts,
-                               sums + (r * columns + left) * SIDE, columns, columns - r * SIDE, columns - left * SIDE,
-                               0);
+                    add_square(turned + r * wide, wide / 2, room, space + left * wide, wide / 2, room, steps,
+                               parts == 2 ? 4 : 1, sums + (r * columns + left) * SIDE, columns, columns - r * SIDE,
+                               columns - left * SIDE, 0);
             }
         }
-        _tile_loadconfig(&before);
+        leave(&before);
     }
 }
 #else

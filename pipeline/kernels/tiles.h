@@ -1,4 +1,4 @@
-/* Tiles of Intel's AMX for tiles.c: packing matrices into them and adding up squares of 32 x 32 sums.
+/* Tiles of Intel's AMX for tiles.c: numbers as pairs of halves, and adding up squares of 32 x 32 sums.
 
    Of the tile registers 0 to 3 hold the sums, 4 and 5 are rows of one matrix, 6 and 7 columns of the other. In memory a
    tile of rows is 16 rows of 32 numbers; one of columns is 16 pairs of numbers times 16 columns. */
@@ -13,7 +13,7 @@
 #define SIDE 32     /* of a square of sums: two tiles */
 #define STEP 32     /* numbers of the depth that one instruction takes */
 #define TILE 512    /* numbers in a tile */
-#define SLICE 512   /* of the depth, half more or less: 2 x 32 of them stay near */
+#define SLICE 512   /* of the depth, up to half more: 2 x 32 of them stay near */
 #define TOKENS 256  /* a slice of a Gram matrix's depth */
 #define BAND 512    /* rows that one thread takes at a time */
 #define GROUP 4     /* panels of rows of a Gram matrix that stay in the second cache */
@@ -28,18 +28,22 @@ struct config {
 
 static long up(long size, long step) { return (size + step - 1) / step * step; }
 
+static const struct config OURS = {
+    1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16},
+};
+
 /* Configures this thread's tiles; `before` is to be loaded again afterwards: other libraries rely on theirs. */
 static void enter(struct config *before)
 {
-    struct config ours;
-    memset(&ours, 0, sizeof ours);
-    ours.palette = 1;
-    for (int i = 0; i < 8; ++i) {
-        ours.width[i] = 64;
-        ours.rows[i] = 16;
-    }
     _tile_storeconfig(before);
-    _tile_loadconfig(&ours);
+    __asm__ volatile("" ::"r"(before) : "memory"); /* older compilers believe that 8 bytes of it are written */
+    _tile_loadconfig(&OURS);
+}
+
+static void leave(const struct config *before)
+{
+    __asm__ volatile("" ::"r"(before) : "memory");
+    _tile_loadconfig(before);
 }
 
 static inline __m512 widen(__m256i halves)
@@ -94,35 +98,40 @@ static inline void transpose(__m512i *words)
     }
 }
 
+static inline void multiply(void)
+{
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+}
+
 /* The sums of a square: rows of `a` times columns of `b`, two tiles high and two wide, `steps` deep. `next` numbers lie
-   between the parts of a matrix, `a_tiles` and `b_tiles` between its two halves of the square. */
+   between the parts of a matrix, `tiles` between its two halves of the square. Of high and low parts 1 product is taken
+   (both high), 3 (not both low) or 4. */
 static inline void add_up(const half *a, long a_tiles, long a_next, const half *b, long b_tiles, long b_next, long steps,
-                          int parts)
+                          int products)
 {
     for (long s = 0; s < steps; ++s, a += TILE, b += TILE) {
         _tile_loadd(4, a, 64);
         _tile_loadd(5, a + a_tiles, 64);
-        if (parts == 2) {
+        if (products > 1) {
             _tile_loadd(6, b + b_next, 64);
             _tile_loadd(7, b + b_next + b_tiles, 64);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 4, 7);
-            _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(3, 5, 7);
+            multiply();
         }
         _tile_loadd(6, b, 64);
         _tile_loadd(7, b + b_tiles, 64);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_dpbf16ps(1, 4, 7);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
-        if (parts == 2) {
+        multiply();
+        if (products > 1) {
             _tile_loadd(4, a + a_next, 64);
             _tile_loadd(5, a + a_next + a_tiles, 64);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 4, 7);
-            _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(3, 5, 7);
+            multiply();
+        }
+        if (products > 3) {
+            _tile_loadd(6, b + b_next, 64);
+            _tile_loadd(7, b + b_next + b_tiles, 64);
+            multiply();
         }
     }
 }
@@ -159,14 +168,15 @@ static void copy(float *to, long to_stride, const float *from, long from_stride,
 }
 
 static void add_square(const half *a, long a_tiles, long a_next, const half *b, long b_tiles, long b_next, long steps,
-                       int parts, float *sums, long stride, long high, long wide, int zero)
+                       int products, float *sums, long stride, long high, long wide, int zero)
 {
     float edge[SIDE * SIDE];
     int inside = high >= SIDE && wide >= SIDE;
     if (!inside && !zero)
         copy(edge, SIDE, sums, stride, high < SIDE ? high : SIDE, wide < SIDE ? wide : SIDE);
+    __asm__ volatile("" ::: "memory"); /* nor does loading a tile say what it reads */
     fetch(inside ? sums : edge, inside ? stride : SIDE, zero);
-    add_up(a, a_tiles, a_next, b, b_tiles, b_next, steps, parts);
+    add_up(a, a_tiles, a_next, b, b_tiles, b_next, steps, products);
     store(inside ? sums : edge, inside ? stride : SIDE);
     if (!inside)
         copy(sums, stride, edge, SIDE, high < SIDE ? high : SIDE, wide < SIDE ? wide : SIDE);

@@ -35,6 +35,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor 
     input: ... x inputs, weight: outputs x inputs, bias: outputs. Infinities become NaN.
     The same for any number of threads.
     """
+    if not input.dim() or not weight.numel():
+        return None
     library, threads = kernels(), torch.get_num_threads()
     every = [input, weight, *([] if bias is None else [bias])]
     learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in every)
@@ -43,7 +45,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor 
         return None
     n_outputs, depth = weight.shape
     rows = input.reshape(-1, depth).contiguous()
-    if len(rows) < FEWEST or not weight.numel():
+    if len(rows) < FEWEST:
         return None
     weight = weight.contiguous()
     measure = library.product_floats
@@ -62,8 +64,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor 
 def add_gram(total: Float[Tensor, "columns columns"], inputs: Float[Tensor, "tokens columns"]) -> None:
     """total += inputs^T inputs, at least in the upper triangle.
 
-    Products of bfloat16 are exact, those of float32 keep 16 significant bits of each factor. Raises RuntimeError
-    without `kernels`.
+    Products of bfloat16 are exact; a float32 counts with 16 significant bits. Raises RuntimeError without `kernels`.
     """
     library, threads = kernels(), torch.get_num_threads()
     if library is None or inputs.dtype not in (torch.float32, torch.bfloat16):

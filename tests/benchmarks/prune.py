@@ -203,9 +203,11 @@ def ours(model: Any, tokens: Any, method: Any, arithmetic: Any) -> tuple[dict[st
     from plain_loop import clock
 
     from pipeline import methods
+    from pipeline.allocator import keep_freed_memory
     from pipeline.masks import unpack
     from pipeline.prune import prune
 
+    keep_freed_memory()  # as a worker does
     seconds = dict.fromkeys(("forward", "statistics", "update"), 0.0)
     module: Any = methods.load(method.name)
     kind, solve = module.Statistics, module.prune

@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -232,6 +233,27 @@ def test_it_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     changed = made.stat().st_mtime_ns
     compiler.library.__wrapped__("columns", "off")
     assert made.stat().st_mtime_ns == changed
+    monkeypatch.setattr(compiler, "_version", lambda _: b"a newer one")
+    compiler.library.__wrapped__("columns", "off")
+    assert len(list((tmp_path / "kernels").iterdir())) == 2
+
+
+@needs_compiler
+def test_a_header_that_changed_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler.platformdirs, "user_cache_path", lambda _: tmp_path)
+    monkeypatch.setattr(compiler, "__file__", str(tmp_path / "compiler.py"))
+    (tmp_path / "some.c").write_text('#include "some.h"\nint number(void) { return NUMBER; }\n')
+    for number in (1, 2):
+        (tmp_path / "some.h").write_text(f"#define NUMBER {number}\n")
+        library = compiler.library.__wrapped__("some", "off")
+        assert library is not None
+        assert library.number() == number
+
+
+def test_an_installation_has_the_sources() -> None:
+    kept = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["tool"]["setuptools"]
+    endings = {ending.removeprefix("*") for ending in kept["package-data"]["*"]}
+    assert {file.suffix for file in Path(compiler.__file__).parent.iterdir() if file.is_file()} - {".py"} <= endings
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton comes with torch for CUDA")

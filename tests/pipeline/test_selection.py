@@ -49,7 +49,7 @@ def test_columns_that_make_no_whole_groups_are_refused() -> None:
         smallest_in_groups(torch.rand(2, 30), 2, 4)
 
 
-@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 def test_scores_that_are_no_numbers_are_refused(value: float) -> None:
     scores = torch.rand(4, 8)
     scores[2, 3] = value

@@ -1,8 +1,11 @@
 """Products by tiles of pairs of bfloat16 against float64; where they take the place of torch's."""
 
 import ctypes
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,12 +14,14 @@ from test_kernels import needs_compiler
 from torch import Tensor
 from torch.nn.functional import linear
 
-from pipeline.kernels import compiler, gram, products, tiles
+from pipeline.kernels import attention, compiler, gram, products, tiles
+from pipeline.kernels.compiler import address
 from pipeline.kernels.gram import add_gram, mirror
 from pipeline.kernels.products import SWITCH, fast_products, products_of
 
 CPU = torch.device("cpu")
-needs_tiles = pytest.mark.skipif(not tiles.has_tiles() or compiler.available() == "torch", reason="no tiles here")
+KNOWN = ("__AMX_BF16__", "__AVX512BF16__", "_OPENMP")
+needs_tiles = pytest.mark.skipif(tiles.kernels() is None, reason="no tiles here")
 
 SHAPES = [
     (32, 1, 1), (33, 31, 17), (40, 32, 32), (600, 33, 65), (64, 600, 40), (31 + 512, 1100, 70), (512, 576, 192),
@@ -33,10 +38,29 @@ def error(found: Tensor, expected: Tensor) -> float:
     return float((found.double() - expected).norm() / expected.norm())
 
 
-@needs_tiles
+def defines(*flags: str) -> str:
+    """What the compiler defines with these flags; nothing where it does not know them."""
+    command = [*(compiler._compiler() or ()), *flags, "-dM", "-E", "-x", "c", os.devnull]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+@needs_compiler
 def test_a_processor_with_tiles_uses_them() -> None:
     """A kernel that no longer compiles would be noticed by nothing but the clock."""
+    if not tiles.has_tiles() or not all(name in defines("-march=native", "-fopenmp") for name in KNOWN):
+        pytest.skip("no tiles here, or a compiler that knows none")
     assert tiles.kernels() is not None
+
+
+@needs_compiler
+def test_it_compiles_where_it_cannot_run(tmp_path: Path) -> None:
+    flags = ("-march=sapphirerapids", "-fopenmp")
+    if not all(name in defines(*flags) for name in KNOWN):
+        pytest.skip("this compiler knows no tiles")
+    source, made = Path(tiles.__file__).with_suffix(".c"), tmp_path / "tiles.o"
+    command = [*(compiler._compiler() or ()), *flags, "-O3", "-Wall", "-Wextra", "-Werror", "-c", str(source)]
+    done = subprocess.run([*command, "-o", str(made)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @needs_tiles
@@ -90,19 +114,78 @@ def test_gram_by_tiles(tokens: int, columns: int, dtype: torch.dtype, monkeypatc
     assert torch.allclose(total.diagonal().double(), expected.diagonal(), rtol=2e-5)
 
 
-@needs_tiles
-def test_the_number_of_threads_changes_nothing() -> None:
-    inputs, weight = drawn(600, 700), drawn(300, 700)
-    results = []
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
-    for threads in (1, 3):
-        torch.set_num_threads(threads)
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@needs_tiles
+@pytest.mark.parametrize("rows", [600, 100])
+def test_the_number_of_threads_changes_nothing(rows: int, threads: Callable[[int], None]) -> None:
+    """Threads share rows where there are many, columns where there are few; some may have nothing to do."""
+    inputs, weight = drawn(rows, 700), drawn(90, 700)
+    results = []
+    for count in (1, 2, 3, 7):
+        threads(count)
         total = torch.zeros(700, 700)
         tiles.add_gram(total, inputs)
         results.append((tiles.linear(inputs, weight), total))
-    torch.set_num_threads(before)
-    for one, three in zip(*results, strict=True):
-        assert torch.equal(one, three)
+    for other in results[1:]:
+        assert all(map(torch.equal, results[0], other))
+    assert error(results[0][0], inputs.double() @ weight.double().T) < 1.5e-5
+
+
+@needs_tiles
+def test_a_number_that_is_none_spoils_its_row_or_column_only() -> None:
+    inputs, weight = drawn(40, 33), drawn(50, 33)
+    whole = tiles.linear(inputs, weight)
+    assert whole is not None
+    spoilt = inputs.clone()
+    spoilt[7] = float("nan")
+    found = tiles.linear(spoilt, weight)
+    assert found is not None
+    assert found.isnan().any(dim=1).nonzero().tolist() == [[7]]
+    assert torch.equal(found[8:], whole[8:])
+    spoilt = weight.clone()
+    spoilt[49] = float("inf")
+    found = tiles.linear(inputs, spoilt)
+    assert found is not None
+    assert found.isnan().all(dim=0).nonzero().tolist() == [[49]]
+    assert torch.equal(found[:, :49], whole[:, :49])
+
+
+@needs_tiles
+@pytest.mark.parametrize(("rows", "depth", "columns"), SHAPES)
+def test_it_writes_where_it_should(rows: int, depth: int, columns: int, threads: Callable[[int], None]) -> None:
+    """The C functions themselves, their outputs and working space between numbers that must stay."""
+    threads(3)
+    library, space = tiles.kernels(), torch.full((4 * (rows + 500) * (depth + 500),), 7.0)
+    assert library is not None
+    inputs, weight, out = drawn(rows, depth), drawn(columns, depth), torch.full((rows * columns + 999,), 7.0)
+    sizes = ctypes.c_long(rows), ctypes.c_long(depth)
+    library.product(address(inputs), *sizes, address(weight), ctypes.c_long(columns), address(out), address(space), 3)
+    assert (out[: rows * columns] != 7).all()
+    assert (out[rows * columns :] == 7).all()
+    assert (space[library.product_floats(*sizes, ctypes.c_long(3)) :] == 7).all()
+    space, sums = torch.full((4 * 600 * (depth + 500),), 7.0), torch.full((depth * depth + 999,), 7.0)
+    library.gram(address(inputs), *sizes, address(sums), address(space), 2, 3)
+    assert (sums[depth * depth :] == 7).all()
+    assert (space[library.gram_floats(sizes[1], 2) :] == 7).all()
+
+
+@needs_tiles
+def test_a_gram_matrix_has_no_negative_eigenvalues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One token's massive activations over all others, as in real models: damping adds 0.01 of the mean diagonal,
+    which in 4,096 columns is 2e-6 of the trace. Without the product of both low parts it would not be enough."""
+    monkeypatch.delenv(SWITCH)
+    inputs = 1e-3 * drawn(64, 600)
+    inputs[0] += 3000.7 + 900 * drawn(600)
+    total = torch.zeros(600, 600)
+    add_gram(total, inputs)
+    mirror(total)
+    assert float(torch.linalg.eigvalsh(total.double()).min() / total.trace()) > -1e-7
 
 
 @needs_tiles
@@ -116,16 +199,40 @@ def test_inputs_may_lie_in_memory_in_any_way_and_nothing_beside_them_counts() ->
     assert error(found, inputs.double() @ weight.double().T) < 1.5e-5
 
 
+PROBE = """
+#include <immintrin.h>
+#include <string.h>
+static char set[64];
+void configure(int rows)
+{
+    memset(set, 0, 64);
+    set[0] = 1; set[16] = 32; set[48] = (char)rows;
+    _tile_loadconfig(set);
+}
+int configured(void)
+{
+    static char found[64];
+    _tile_storeconfig(found);
+    __asm__ volatile("" ::"r"(found) : "memory");
+    return memcmp(set, found, 64) == 0;
+}
+"""
+
+
 @needs_tiles
-def test_other_libraries_find_their_tiles_as_they_left_them() -> None:
-    """torch's products and attention of bfloat16 configure the same registers, and ours between theirs."""
-    a, b = drawn(1, 4, 256, 64).bfloat16(), drawn(256, 256)
-    halves = b.bfloat16()
-    before = torch.nn.functional.scaled_dot_product_attention(a, a, a, is_causal=True), halves @ halves
-    for _ in range(3):
-        tiles.linear(b, b)
-        after = torch.nn.functional.scaled_dot_product_attention(a, a, a, is_causal=True), halves @ halves
-        assert all(map(torch.equal, before, after))
+def test_other_libraries_find_their_tiles_as_they_left_them(tmp_path: Path) -> None:
+    """torch's attention of bfloat16 does not configure them again at each call."""
+    source, made = tmp_path / "probe.c", tmp_path / "probe.so"
+    source.write_text(PROBE)
+    flags = ("-march=native", "-O1", "-shared", "-fPIC")
+    subprocess.run([*(compiler._compiler() or ()), *flags, str(source), "-o", str(made)], check=True)
+    probe = ctypes.CDLL(str(made))
+    probe.configure(5)
+    tiles.linear(drawn(40, 50), drawn(60, 50))
+    assert probe.configured()
+    probe.configure(3)
+    tiles.add_gram(torch.zeros(50, 50), drawn(40, 50))
+    assert probe.configured()
 
 
 BASE = drawn(40, 64), drawn(48, 64)
@@ -138,6 +245,7 @@ REFUSED = {
     "learning bias": (*BASE, drawn(48).requires_grad_()),
     "a vector": (BASE[0], BASE[1][0]),
     "no outputs": (BASE[0], BASE[1][:0]),
+    "no inputs": (BASE[0][:, :0], BASE[1][:, :0], drawn(48)),
     "no numbers": (BASE[0].to("meta"), BASE[1].to("meta")),
 }
 
@@ -161,6 +269,8 @@ def test_what_torch_refuses_stays_torchs_to_refuse(monkeypatch: pytest.MonkeyPat
         linear(BASE[0], BASE[1][:, :60])
     with fast_products(CPU, torch.float32), pytest.raises(RuntimeError):
         linear(BASE[0], BASE[1].double())
+    with fast_products(CPU, torch.float32), pytest.raises(RuntimeError):
+        linear(torch.tensor(1.0), BASE[1])
 
 
 @needs_tiles
@@ -172,11 +282,13 @@ def test_pairs_are_the_default_and_can_be_refused(
     if switch:
         monkeypatch.setenv(SWITCH, switch)
     calls = []
-    monkeypatch.setattr(products.tiles, "linear", lambda *_: calls.append(1))
+    monkeypatch.setattr(tiles, "linear", lambda *_: calls.append("linear"))
+    monkeypatch.setattr(tiles, "add_gram", lambda *_: calls.append("gram"))
     with fast_products(CPU, torch.float32):
         linear(*BASE)
     linear(*BASE)
-    assert len(calls) == pairs
+    add_gram(torch.zeros(64, 64), BASE[0])
+    assert calls == {None: ["linear", "gram"], "float32": [], "bfloat16": ["gram"]}[switch]
     assert products_of(CPU) == ("bfloat16 pairs" if pairs else switch)
     assert products_of(torch.device("meta")) == "float32"
 
@@ -193,6 +305,20 @@ def test_a_model_answers_as_before(family: str, monkeypatch: pytest.MonkeyPatch)
             found = model(input_ids=tokens).logits
     assert not torch.equal(found, expected)
     assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+
+
+@needs_tiles
+def test_torchs_own_are_faster_for_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = drawn(1, 2, 40, 16)
+    calls = []
+    monkeypatch.setattr(attention, "causal_attention", lambda *_: calls.append(1))
+    for dtype, wanted in [(torch.float32, 1), (torch.bfloat16, 1)]:
+        some = heads.to(dtype)
+        assert attention.attend(some, some, some, is_causal=True) is None
+        assert len(calls) == wanted
+    monkeypatch.setattr(products, "_FastOperations", lambda *_: pytest.fail("nothing to take the place of"))
+    with fast_products(CPU, torch.bfloat16):
+        pass
 
 
 @needs_compiler
