@@ -60,3 +60,7 @@ def test_scores_that_are_no_numbers_are_refused(value: float) -> None:
     ):
         with pytest.raises(CannotPrune, match="NaN or infinity"):
             choose()
+
+
+def test_nothing_is_chosen_where_nothing_is() -> None:
+    assert smallest_in_rows(torch.rand(0, 4), 2).shape == (0, 4)
