@@ -14,8 +14,6 @@ from torch import Tensor
 
 from pipeline.kernels import columns, compiler, plain
 from pipeline.kernels.gram import add_gram, mirror, square_sums
-from pipeline.kernels.products import SWITCH, fast_products, products_of
-from pipeline.kernels.tiles import has_tiles
 
 needs_compiler = pytest.mark.skipif(compiler.available() == "torch", reason="no C compiler here")
 
@@ -74,66 +72,6 @@ def test_rounding_to_a_grid(bits: int) -> None:
     a, b = weight.clone(), weight[:, :count].clone()
     fast, slow = columns.solve_quantised(a[:, :count], corner, *grid), plain.solve_quantised(b, corner, *grid)
     assert_same((fast, a[:, :count]), (slow, b))
-
-
-@pytest.mark.parametrize(
-    ("tiles", "switch", "taken", "rounded"),
-    [
-        (True, None, "highest", "float32"),
-        (True, "bfloat16", "medium", "bfloat16"),
-        (True, "float32", "highest", "float32"),
-        (False, None, "medium", "float32"),
-        (False, "bfloat16", "medium", "float32"),
-        (False, "float32", "highest", "float32"),
-    ],
-)
-def test_products_round_float32_only_where_that_was_asked_for(
-    tiles: bool, switch: str | None, taken: str, rounded: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a compiler, that is: with one, tiles take pairs (test_tiles.py)."""
-    monkeypatch.setattr("pipeline.kernels.tiles.has_tiles", lambda: tiles)
-    monkeypatch.setattr("pipeline.kernels.tiles.kernels", lambda: None)
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.delenv(SWITCH)
-    if switch:
-        monkeypatch.setenv(SWITCH, switch)
-    cpu, before = torch.device("cpu"), torch.get_float32_matmul_precision()
-    for dtype in (torch.float32, torch.bfloat16):
-        with fast_products(cpu, dtype):
-            assert torch.get_float32_matmul_precision() == taken
-    assert torch.get_float32_matmul_precision() == before
-    with fast_products(torch.device("meta"), torch.float32):
-        assert torch.get_float32_matmul_precision() == before
-    assert (products_of(cpu), products_of(torch.device("meta"))) == (rounded, "float32")
-
-
-def test_arm_may_round_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.kernels.tiles.kernels", lambda: None)
-    monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    monkeypatch.delenv(SWITCH)
-    with fast_products(torch.device("cpu"), torch.float32):
-        assert torch.get_float32_matmul_precision() == "highest"
-    monkeypatch.setenv(SWITCH, "bfloat16")
-    assert products_of(torch.device("cpu")) == "bfloat16"
-
-
-def test_another_word_for_products_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(SWITCH, "bf16")
-    with pytest.raises(ValueError, match="CALIB_EXPLORER_PRODUCTS is 'bf16'; it can be float32 or bfloat16"):
-        products_of(torch.device("cpu"))
-
-
-@pytest.mark.skipif(has_tiles(), reason="this processor rounds what it multiplies by tiles")
-def test_without_tiles_the_fastest_products_round_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measured: bfloat16 inputs would differ by 1e-3."""
-    monkeypatch.delenv(SWITCH)
-    generator = torch.Generator().manual_seed(6)
-    for tokens, inputs, outputs in [(512, 576, 1536), (96, 1536, 576), (7, 64, 33)]:
-        a, b = (torch.randn(*shape, generator=generator) for shape in ((tokens, inputs), (outputs, inputs)))
-        with fast_products(torch.device("cpu"), torch.float32):
-            product = torch.nn.functional.linear(a, b).double()
-        expected = a.double() @ b.double().T
-        assert float((product - expected).norm() / expected.norm()) < 1e-5
 
 
 @pytest.mark.parametrize("compiled", [True, False])
