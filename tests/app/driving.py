@@ -71,11 +71,20 @@ class Opened:
         await self.settle()
 
     async def _answered(self) -> None:
-        """Wait until every message was dealt with and every question answered; an answer may ask again."""
-        for _ in range(3):
+        """Wait until every message was dealt with and every question answered; an answer may ask again, and a key
+        goes from widget to widget: nothing must be under way for three rounds."""
+        calm = 0
+        while calm < 3:
             await self.pilot.pause(0)
+            calm = calm + 1 if self._nothing_waits() else 0
             await self.until(lambda: self.app.desk.thread.idle)
         await self.pilot.pause(0)
+
+    def _nothing_waits(self) -> bool:
+        if not self.app.is_running:
+            return True
+        pumps = [self.app, *self.app.screen.walk_children(with_self=True)]
+        return self.app.desk.thread.idle and all(pump._message_queue.empty() for pump in pumps)
 
     def _explained(self) -> bool:
         screen, known = self.matrix, self.matrix.known
