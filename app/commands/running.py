@@ -21,7 +21,11 @@ def run(
     ] = False,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", help="Another model than the grid's: 'demo-gemma', a hub id, id@revision, a folder."),
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Another model than the grid's: 'demo-gemma', a hub id, id@revision, a folder. Again for more.",
+        ),
     ] = None,
     store: Store = Path("results.duckdb"),
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or cuda:N.")] = "auto",

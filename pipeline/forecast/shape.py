@@ -1,10 +1,12 @@
 """What of a model decides memory, disk and time, from its configuration alone: it is built without its weights."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
+from pipeline import hub
 from pipeline.anatomy import find_blocks, linears
 from pipeline.forecast.place import Place
 from pipeline.models import ModelError
@@ -90,5 +92,7 @@ def _config(place: Place) -> PretrainedConfig:
     try:
         return AutoConfig.from_pretrained(place.config, revision=place.revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
+        if not Path(place.config).is_dir() and (why := hub.unreachable()):
+            raise ModelError(f"memory and masks can be told once it is here; {why}") from error
         words = " ".join(str(error).split())[:200]
         raise ModelError(f"no configuration of {place.name} to go by: {words}") from error

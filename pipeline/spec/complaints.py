@@ -58,7 +58,7 @@ def _dotted(keys: list[int | str]) -> str:
 def _say(detail: ErrorDetails, keys: list[int | str], data: dict[str, Any]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"no such key; {nearest(str(keys[-1]), _valid_keys(keys[:-1], data))}"
+        return f"no such key; {_home(str(keys[-1])) or nearest(str(keys[-1]), _valid_keys(keys[:-1], data))}"
     if kind == "missing":
         return "missing"
     if kind == "union_tag_invalid":
@@ -78,6 +78,13 @@ def _noun(keys: list[int | str]) -> str:
 
 def _names(context: dict[str, Any]) -> list[str]:
     return [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
+
+
+def _home(key: str) -> str:
+    """Where a key belongs that was written into another table; "" where that is not plain."""
+    if key in ("dtype", "arithmetic"):
+        return f"'{key}' belongs at the top of the file, before the first [table]"
+    return f"'{key}' belongs in [axes]" if key in ("model", "method", "seed") else ""
 
 
 def _valid_keys(keys: list[int | str], data: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import tiny_grid
 from families import build
+from huggingface_hub import constants
 from tiny_grid import Place
 
 from pipeline.__main__ import main
@@ -20,6 +21,7 @@ from pipeline.forecast.dry_run import size
 from pipeline.forecast.place import place as place_of
 from pipeline.forecast.shape import Linear, Shape, shape
 from pipeline.launch import load
+from pipeline.models import snapshot
 from pipeline.plan import plan
 from pipeline.spec import CalibrationSpec, Checkpoint, RunSpec, SparseGPT, Wanda
 
@@ -92,6 +94,21 @@ def test_a_model_that_is_not_there_is_told_and_the_rest_foreseen(place: Place) -
     assert "not fetched before" in unknown["problem"]
     assert known["problem"] == ""
     assert known["memory"] > 3e8
+
+
+def test_a_demo_model_to_be_fetched_says_how_much_and_why_no_more(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "cached", lambda _repo, _revision=None: None)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    code, text = dry(place, "--model", "demo")
+    assert code == 0, text
+    told = next(line for line in text.splitlines() if line.startswith("SmolLM2"))
+    assert told == (
+        "SmolLM2-135M-Instruct: download 93 MB (800 MB on disk); "
+        "memory and masks can be told once it is here; HF_HUB_OFFLINE is set"
+    )
 
 
 def test_shapes_are_those_of_the_model(place: Place) -> None:

@@ -85,6 +85,8 @@ def test_remainders_go_to_the_first_languages_listed(languages: str, samples: in
         ('pattern = "2:4"', "sparsity = 1.5", "axes.method[3].sparsity: input should be less than 1, found 1.5"),
         ('pattern = "2:4"', 'pattern = "2:4", sparsity = 0.3', "sparsity 0.3 contradicts pattern '2:4'"),
         ("[axes]", "[axis]", "axis: no such key; did you mean 'axes'?"),
+        ("[axes]", '[axes]\ndtype = "auto"', "axes.dtype: no such key; 'dtype' belongs at the top of the file"),
+        ("[axes]", "seed = 1\n[axes]", "seed: no such key; 'seed' belongs in [axes]"),
         (
             '["de", "en+de"]',
             '["de", "en+dee"]',
