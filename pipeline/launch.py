@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from pipeline.spec import Checkpoint, Grid, GridError, RunSpec
-from pipeline.spec.grid import Axes, CalibrationText
+from pipeline.spec.axes import Axes, CalibrationText
 from pipeline.spec.measures import MeasureSpec
 from pipeline.spec.tasks import Task
 from store.folders import GRIDS, GridFolder, RunFolder

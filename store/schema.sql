@@ -85,10 +85,10 @@ CREATE TABLE run(
 -- Unit: run_key
 CREATE TABLE calibration_document(
   run_key BIGINT NOT NULL,                -- run.run_key
-  sequence INTEGER NOT NULL,              -- its place among the documents read, from 0; with sampling 'window' also the sequence's
+  sequence INTEGER NOT NULL,              -- its place among the documents used, from 0, in the order of their first use
   language VARCHAR NOT NULL,              -- its language
   document VARCHAR NOT NULL,              -- name of the document in its source
-  first_token BIGINT,                     -- where in the document's tokens the first one taken is; NULL where not noted
+  first_token BIGINT,                     -- where in them what was used begins (of several windows the first drawn); NULL where not noted
   n_tokens BIGINT,                        -- tokens of the whole document
   sha256 VARCHAR,                         -- hash of the document's text
   written_at TIMESTAMPTZ NOT NULL         -- when the unit was written

@@ -1,5 +1,6 @@
 """What a grid may say of calibration text: languages and their shares, source, size, sampling."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -65,8 +66,18 @@ def parse_languages(text: str) -> dict[str, int]:
 
 def label(text: str) -> str:
     """The sorted form of a language list: "en+de" -> "de+en"."""
+    return _written(dict(sorted(parse_languages(text).items())))
+
+
+def plainest(text: str) -> str:
+    """A language list as listed, with the least weights of these shares: "en*2 + de*2" -> "en+de"."""
     weights = parse_languages(text)
-    return "+".join(name if weights[name] == 1 else f"{name}*{weights[name]}" for name in sorted(weights))
+    least = math.gcd(*weights.values())
+    return _written({language: weight // least for language, weight in weights.items()})
+
+
+def _written(weights: dict[str, int]) -> str:
+    return "+".join(name if weight == 1 else f"{name}*{weight}" for name, weight in weights.items())
 
 
 def default_sampling(source: str) -> Sampling:

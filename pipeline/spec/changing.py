@@ -1,6 +1,7 @@
 """Settings that methods share: which linears stay dense, how much is removed of the others and in which pattern."""
 
-from typing import Annotated, ClassVar
+import re
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -30,7 +31,8 @@ class Changing(Frozen):
 
 
 class Override(Frozen):
-    """Another sparsity for some linears: those that are in `blocks` and named by `linears` (all, where not given)."""
+    """Another sparsity for some linears: those that are in `blocks` and named by `linears` (all, where not given);
+    0 leaves them dense."""
 
     blocks: tuple[int, ...] | None = None
     linears: tuple[str, ...] | None = None
@@ -58,8 +60,10 @@ def _checked_pattern(pattern: str) -> str:
     removed, colon, group = pattern.partition(":")
     if not (colon and removed.isdigit() and group.isdigit() and 0 < int(removed) < int(group)):
         raise ValueError(f"'{pattern}' is no pattern; write 'unstructured' or 'n:m' with 0 < n < m, as '2:4'")
-    return pattern
+    return f"{int(removed)}:{int(group)}"
 
+
+NUMBERS = re.compile(r"(\d+):(\d+)")
 
 Pattern = Annotated[str, AfterValidator(_checked_pattern)]
 """ "unstructured", or "n:m"."""
@@ -84,6 +88,15 @@ class Pruning(Changing):
     sparsity: float = Field(default=0.5, ge=0.0, lt=1.0)
     override: tuple[Override, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _said_once(cls, data: Any) -> Any:
+        """n:m with its own sparsity beside it is the same setting as without, and the same run."""
+        if not isinstance(data, dict) or not (said := NUMBERS.fullmatch(str(data.get("pattern")))):
+            return data
+        n, m = map(int, said.groups())
+        return {key: value for key, value in data.items() if key != "sparsity" or not m or value != n / m}
+
     @model_validator(mode="after")
     def _one_sparsity(self) -> "Pruning":
         if self.group and "sparsity" in self.model_fields_set and self.sparsity != self.target_sparsity:
@@ -97,7 +110,9 @@ class Pruning(Changing):
         if super().at(block, n_blocks, linear) is None:
             return None
         covering = [entry.sparsity for entry in self.override if entry.covers(block, n_blocks, linear)]
-        return self.model_copy(update={"sparsity": covering[-1]}) if covering else self
+        if not covering:
+            return self
+        return self.model_copy(update={"sparsity": covering[-1]}) if covering[-1] else None
 
     @property
     def group(self) -> tuple[int, int] | None:

@@ -8,45 +8,20 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from pipeline.spec.calibration import (
-    PLAIN,
-    CalibrationSpec,
-    Sampling,
-    Temperature,
-    default_sampling,
-    parse_languages,
-)
+from pipeline.spec.axes import Axes, CalibrationText
+from pipeline.spec.calibration import default_sampling
 from pipeline.spec.complaints import GridError, complain
 from pipeline.spec.frozen import Frozen, digest
 from pipeline.spec.measures import MeasureSpec
-from pipeline.spec.methods import READS_NO_TEXT, Checkpoint, MethodSpec
+from pipeline.spec.methods import READS_NO_TEXT, Checkpoint
 from pipeline.spec.run import DEMO_MODELS, Arithmetic, DType, RunSpec
-from pipeline.spec.sources import absolute, check_languages, check_source, is_self, is_undivided
+from pipeline.spec.sources import absolute, is_undivided
 from pipeline.spec.task_check import check_task
 from pipeline.spec.tasks import Task, hashed, resolved
+from pipeline.spec.text_check import check_calibration, check_heldout
 
 Wanted = MeasureSpec | Task
 """What a grid measures of each run."""
-
-
-class Axes(Frozen):
-    """The axes whose product the grid's runs are."""
-
-    model: tuple[str, ...] = Field(min_length=1)
-    method: tuple[MethodSpec, ...] = Field(min_length=1)
-    calibration: tuple[str, ...] = ()
-    seed: tuple[int, ...] = (0,)
-
-
-class CalibrationText(Frozen):
-    """The [calibration] table: the text behind the languages of the calibration axis."""
-
-    source: str
-    samples: int = Field(default=128, ge=1)
-    length: int = Field(default=2048, ge=2)
-    sampling: Sampling | None = None
-    bos: bool = False
-    temperature: tuple[Temperature, Temperature] = PLAIN
 
 
 class Grid(Frozen):
@@ -111,28 +86,16 @@ class Grid(Frozen):
                 if method.name in READS_NO_TEXT:
                     yield RunSpec(model=model, method=method, dtype=self.dtype)
                     continue
+                assert self.calibration is not None
                 for languages, seed in itertools.product(self.axes.calibration, self.axes.seed):
                     yield RunSpec(
                         model=model,
                         method=method,
-                        calibration=self._calibration(languages),
+                        calibration=self.calibration.of(languages),
                         seed=seed,
                         dtype=self.dtype,
                         arithmetic=self.arithmetic,
                     )
-
-    def _calibration(self, languages: str) -> CalibrationSpec:
-        assert self.calibration is not None
-        text = self.calibration
-        return CalibrationSpec(
-            languages=languages,
-            source=text.source,
-            samples=text.samples,
-            length=text.length,
-            sampling=text.sampling or default_sampling(text.source),
-            bos=text.bos,
-            temperature=text.temperature,
-        )
 
     def _check(self, path: Path) -> None:
         """What concerns several keys at once, or the world outside the file."""
@@ -142,12 +105,11 @@ class Grid(Frozen):
         if needs_text and self.calibration is None:
             raise GridError(f"{path}: [calibration] is missing, and '{needs_text[0]}' reads calibration text")
         if self.calibration is not None:
-            self._check_calibration(self.calibration, path)
+            check_calibration(self.calibration, self.axes, path)
         self._check_checkpoints(path)
         self._check_tasks(path)
         for index, measure in enumerate(self.measure):
-            check_source(measure.source, "heldout", f"{path}: measure[{index}].source")
-            check_languages(list(measure.languages), measure.source, "heldout", f"{path}: measure[{index}].languages")
+            check_heldout(measure, f"{path}: measure[{index}]")
 
     def _check_checkpoints(self, path: Path) -> None:
         """Refuse two checkpoints that matrices would take for one, and so for seeds to average over."""
@@ -160,26 +122,6 @@ class Grid(Frozen):
                 raise GridError(
                     f"{path}: axes.method[{index}]: '{method.path}' and '{other}' have the same method, sparsity, "
                     "calibration and seed; tell them apart, as with seed = 1"
-                )
-
-    def _check_calibration(self, text: CalibrationText, path: Path) -> None:
-        check_source(text.source, "calibration", f"{path}: calibration.source")
-        if text.temperature != PLAIN and not is_self(text.source):
-            raise GridError(f"{path}: calibration.temperature: '{text.source}' is not written; it goes with 'self'")
-        if text.sampling == "window" and is_self(text.source):
-            raise GridError(f"{path}: calibration.sampling: a text that is written has no windows; leave it out")
-        for index, languages in enumerate(self.axes.calibration):
-            where = f"{path}: axes.calibration[{index}]"
-            try:
-                names = list(parse_languages(languages))
-            except ValueError as error:
-                raise GridError(f"{where}: {error}") from None
-            check_languages(names, text.source, "calibration", where)
-            one_file = text.source.startswith("tokens:") and "{language}" not in text.source
-            if one_file and len(names) > 1 and any(method.preview for method in self.axes.method):
-                raise GridError(
-                    f"{where}: a preview adds up what it finds in each language, and {text.source} holds all; "
-                    'give each language a file of its own, "tokens:.../{language}.npy"'
                 )
 
     def _check_tasks(self, path: Path) -> None:

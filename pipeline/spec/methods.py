@@ -76,7 +76,11 @@ class SparseGPT(Pruning):
     @model_validator(mode="after")
     def _whole_groups(self) -> "SparseGPT":
         if self.group and self.blocksize % self.group[1]:
-            raise ValueError(f"blocksize {self.blocksize} is no multiple of the groups of pattern '{self.pattern}'")
+            size = self.group[1]
+            raise ValueError(
+                f"blocksize {self.blocksize} is no multiple of the groups of pattern '{self.pattern}'; "
+                f"write blocksize = {max(1, self.blocksize // size) * size}"
+            )
         return self
 
 

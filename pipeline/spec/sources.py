@@ -24,9 +24,9 @@ def check_source(source: str, split: str, where: str) -> None:
         if source != "self" and not Path(folder).is_dir():
             raise GridError(f"{where}: '{source}': no directory {folder}; it should hold openings, LANG.txt")
         return
-    if source.startswith("tokens:"):
-        file = Path(source.removeprefix("tokens:"))
-        if "{language}" not in file.name and not file.is_file():
+    if is_tokens(source):
+        file = source.removeprefix("tokens:")
+        if "{language}" not in file and "{seed}" not in file and not Path(file).is_file():
             raise GridError(f"{where}: no file {file}")
         return
     if not plain_directory(source)[0].is_dir():
@@ -39,7 +39,7 @@ def check_source(source: str, split: str, where: str) -> None:
 def check_languages(languages: list[str], source: str, split: str, where: str) -> None:
     """Raise GridError for a language that `source` has no text in. A directory may hold its text as LANG.jsonl,
     LANG.txt or LANG.parquet, or in folders "calibration" and "heldout" of such files."""
-    if source.startswith("tokens:"):
+    if is_tokens(source):
         return
     if is_self(source):
         _check_openings(languages, source, where)
@@ -64,6 +64,16 @@ def _check_openings(languages: list[str], source: str, where: str) -> None:
 def is_self(source: str) -> bool:
     """True for text that the model writes itself: "self", or "self:DIR" with openings of one's own."""
     return source == "self" or source.startswith("self:")
+
+
+def is_tokens(source: str) -> bool:
+    """True for text that is tokens already: "tokens:FILE.npy"."""
+    return source.startswith("tokens:")
+
+
+def is_one_file(source: str) -> bool:
+    """True for tokens of which no language has a file of its own: "{language}" is not in their path."""
+    return is_tokens(source) and "{language}" not in source
 
 
 def openings(source: str) -> dict[str, Path]:
@@ -96,7 +106,7 @@ def is_undivided(source: str) -> bool:
 
 def absolute(source: str, folder: Path) -> str:
     """`source` with the directory or file it names made absolute; relative ones are relative to `folder`."""
-    if source.startswith("tokens:"):
+    if is_tokens(source):
         return f"tokens:{(folder / source.removeprefix('tokens:')).resolve()}"
     if source.startswith("self:"):
         return f"self:{(folder / source.removeprefix('self:')).resolve()}"

@@ -28,12 +28,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Document:
-    """A document that was used: what a run's record says of it. n_tokens: of all of it."""
+    """A document that was used: what a run's record says of it. n_tokens: of all of it; first_token: its place in them
+    where what was used begins (of several windows the first drawn), None in what was cached before it was noted."""
 
     language: str
     id: str
     n_tokens: int
     sha256: str
+    first_token: int | None = None
 
 
 @runtime_checkable

@@ -69,10 +69,12 @@ def draw(source: Source, request: Request, tokenizer: PreTrainedTokenizerBase) -
     else:
         pieces = _windows_of_stream(source, request, tokenizer)
     start = [_special(tokenizer.bos_token_id, "BOS", "set bos = false")] if request.bos else []
-    rows, documents = [], {}
+    rows: list[list[int]] = []
+    documents: dict[tuple[str, str], Document] = {}
     for body, used in pieces:
         rows.append(start + body)
-        documents.update({(document.id, document.sha256): document for document in used})
+        for document in used:
+            documents.setdefault((document.id, document.sha256), document)
     return Drawn(torch.tensor(rows, dtype=torch.int64), tuple(documents.values()))
 
 
@@ -94,7 +96,7 @@ def _packed(source: Source, request: Request, tokenizer: PreTrainedTokenizerBase
                 raise _too_little(request, found)
             ids = [*_encode(text, tokenizer, special=False), eos]
             waiting += ids
-            used.append(Document(request.language, text.id, len(ids), text.sha256))
+            used.append(Document(request.language, text.id, len(ids), text.sha256, 0))
         yield waiting[: request.body], used
         waiting = waiting[request.body :]
         used = used[-1:] if waiting else []
@@ -122,7 +124,7 @@ def _windows_with_replacement(
         if not texts:
             raise _none_long_enough(request, n_texts, longest)
         begin = rng.randint(0, len(ids) - request.body - 1)
-        yield ids[begin : begin + request.body], [Document(request.language, text.id, len(ids), text.sha256)]
+        yield ids[begin : begin + request.body], [_windowed(request, text, ids, begin)]
 
 
 def _windows_of_stream(source: Source, request: Request, tokenizer: PreTrainedTokenizerBase) -> Iterator[Piece]:
@@ -139,11 +141,15 @@ def _windows_of_stream(source: Source, request: Request, tokenizer: PreTrainedTo
         if len(ids) <= request.body:
             continue
         begin = request.random(text.id).randint(0, len(ids) - request.body - 1)
-        yield ids[begin : begin + request.body], [Document(request.language, text.id, len(ids), text.sha256)]
+        yield ids[begin : begin + request.body], [_windowed(request, text, ids, begin)]
         found += 1
         if found == request.samples:
             return
     raise _too_little(request, found, f" (one from each of its {n_read} documents that is longer)")
+
+
+def _windowed(request: Request, text: Text, ids: list[int], begin: int) -> Document:
+    return Document(request.language, text.id, len(ids), text.sha256, begin)
 
 
 def _encode(text: Text, tokenizer: PreTrainedTokenizerBase, special: bool) -> list[int]:

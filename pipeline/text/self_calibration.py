@@ -165,7 +165,7 @@ def _documents(
     for place, (begin, end) in enumerate(itertools.pairwise([*sheet.begins, len(sheet.tokens)])):
         text = str(tokenizer.decode(sheet.tokens[begin:end], skip_special_tokens=True))
         name = f"{row}.{place} {order[(row + place) % len(order)]}"
-        yield Document(request.language, name, end - begin, hashlib.sha256(text.encode()).hexdigest())
+        yield Document(request.language, name, end - begin, hashlib.sha256(text.encode()).hexdigest(), 0)
 
 
 def side_by_side(model: PreTrainedModel, length: int, device: torch.device) -> int:

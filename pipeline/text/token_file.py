@@ -10,26 +10,26 @@ from pipeline.text.document import Document, TextError
 from pipeline.text.sampler import Drawn
 
 
-def read_rows(source: str, language: str, first: int, samples: int, length: int, n_tokens: int) -> Drawn:
-    """Rows first..first+samples of the file; "{language}" in its name picks a file per language.
+def read_rows(source: str, language: str, seed: int, first: int, samples: int, length: int, n_tokens: int) -> Drawn:
+    """Rows first..first+samples of the file; "{language}" and "{seed}" in its path pick a file for each.
 
     n_tokens: size of the tokenizer's vocabulary; a token outside it is an error, and so is a file that holds fewer
     rows or rows of another length.
     """
-    file = Path(source.removeprefix("tokens:").replace("{language}", language))
+    file = Path(source.removeprefix("tokens:").replace("{language}", language).replace("{seed}", str(seed)))
     tokens = _array(file)
     if tokens.shape[1] != length:
         raise TextError(f"{file} holds sequences of {tokens.shape[1]} tokens, {length} are asked for; set length")
     if tokens.shape[0] < first + samples:
         raise TextError(f"{file} holds {tokens.shape[0]} sequences, {first + samples} are needed; lower samples")
-    rows = np.ascontiguousarray(tokens[first : first + samples], dtype=np.int64)
+    rows = np.array(tokens[first : first + samples], dtype=np.int64, order="C")
     if rows.min() < 0 or rows.max() >= n_tokens:
         wrong = int(rows.min() if rows.min() < 0 else rows.max())
         raise TextError(
             f"{file} holds token {wrong}, the model's tokenizer knows 0 to {n_tokens - 1}: another model's?"
         )
     documents = tuple(
-        Document(language, f"{file.name}[{first + index}]", length, hashlib.sha256(row.tobytes()).hexdigest())
+        Document(language, f"{file.name}[{first + index}]", length, hashlib.sha256(row.tobytes()).hexdigest(), 0)
         for index, row in enumerate(rows)
     )
     return Drawn(torch.from_numpy(rows), documents)

@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from pipeline.spec import CalibrationSpec, Heldout
+from pipeline.spec.sources import is_tokens
 from pipeline.text.cache import Entry, fingerprint
 from pipeline.text.document import Document, TextError
 from pipeline.text.sampler import Drawn, Request, draw
@@ -50,9 +51,9 @@ def calibration_tokens(spec: CalibrationSpec, seed: int, tokenizer: PreTrainedTo
     the model writes itself is in pipeline.text.self_calibration.
     """
     shares = {language: share for language, share in spec.shares().items() if share}
-    if spec.source.startswith("tokens:"):
+    if is_tokens(spec.source):
         first = rows_per_language(spec.source, shares)
-        parts = [_from_file(spec, language, first[language], share, tokenizer) for language, share in shares.items()]
+        parts = [_from_file(spec, name, seed, first[name], share, tokenizer) for name, share in shares.items()]
     else:
         parts = [
             _drawn(
@@ -66,8 +67,8 @@ def calibration_tokens(spec: CalibrationSpec, seed: int, tokenizer: PreTrainedTo
 
 def heldout_tokens(measure: Heldout, language: str, tokenizer: PreTrainedTokenizerBase) -> Tokens:
     """The held-out text of one language that a measure reads: the same for every run. Raises TextError."""
-    if measure.source.startswith("tokens:"):
-        part = _from_file(measure, language, 0, measure.samples, tokenizer)
+    if is_tokens(measure.source):
+        part = _from_file(measure, language, measure.seed, 0, measure.samples, tokenizer)
     else:
         request = Request(
             measure.source,
@@ -103,11 +104,16 @@ def _drawn(request: Request, tokenizer: PreTrainedTokenizerBase) -> Drawn:
 
 
 def _from_file(
-    asked: CalibrationSpec | Heldout, language: str, first: int, samples: int, tokenizer: PreTrainedTokenizerBase
+    asked: CalibrationSpec | Heldout,
+    language: str,
+    seed: int,
+    first: int,
+    samples: int,
+    tokenizer: PreTrainedTokenizerBase,
 ) -> Drawn:
     if asked.bos:
         raise TextError(f"{asked.source} is used token by token as it is; leave bos out")
-    return read_rows(asked.source, language, first, samples, asked.length, len(tokenizer))
+    return read_rows(asked.source, language, seed, first, samples, asked.length, len(tokenizer))
 
 
 def joined(parts: list[Drawn], shares: Mapping[str, int], tokenizer: PreTrainedTokenizerBase) -> Tokens:

@@ -68,6 +68,7 @@ def test_sparsity_by_block_and_linear() -> None:
             {"linears": ["down_proj"], "sparsity": 0.3},
             {"blocks": [1, -2], "sparsity": 0.4},
             {"blocks": [2], "linears": ["mlp.down_proj"], "sparsity": 0.1},
+            {"blocks": [3], "linears": ["k_proj"], "sparsity": 0.0},
         ],
     )
     assert isinstance(spec, Pruning)
@@ -79,13 +80,22 @@ def test_sparsity_by_block_and_linear() -> None:
     assert [at(block, "self_attn.q_proj") for block in range(6)] == [None, 0.4, 0.5, 0.5, 0.4, None]
     assert [at(block, "mlp.down_proj") for block in range(6)] == [None, 0.4, 0.1, 0.3, 0.4, None]
     assert at(2, "self_attn.o_proj") is None
+    assert (at(3, "self_attn.k_proj"), at(2, "self_attn.k_proj")) == (None, 0.5)  # 0 is dense
     assert at(2, "mlp.updown_proj") == 0.5  # the end of a name is whole words
+
+
+def test_a_setting_said_twice_or_otherwise_is_the_same_run() -> None:
+    quarter = method(name="wanda", pattern="1:4")
+    for other in ({"pattern": "1:4", "sparsity": 0.25}, {"pattern": "01:04"}):
+        assert method(name="wanda", **other).canonical() == quarter.canonical()
+    assert quarter.target_sparsity == 0.25
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"name": "sparsegpt", "pattern": "2:4", "blocksize": 30}, "blocksize 30 is no multiple of the groups"),
+        ({"name": "sparsegpt", "pattern": "3:5"}, "write blocksize = 125"),
         ({"name": "sparsegpt", "percdamp": -1}, "greater than or equal to 0"),
         ({"name": "gptq", "bits": 5}, "2, 3, 4 or 8"),
         ({"name": "gptq", "sparsity": 0.5}, "Extra inputs are not permitted"),
