@@ -132,7 +132,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if options.runs:
             return _pair(options.store, runs, *options.runs)
-        n_new = analyse(runs) + (_floors(runs, options.device) if options.floor else 0)
+        n_new, n_failed = analyse(runs), 0
+        if options.floor:
+            n_floors, n_failed = _floors(runs, options.device)
+            n_new += n_floors
     except (Busy, StoreError, ValueError, RuntimeError) as error:
         print(f"calib-explorer: {error}", file=sys.stderr)
         return 2
@@ -141,7 +144,7 @@ def main(arguments: Sequence[str]) -> int:
 
         ingest(options.store, runs, wait_s=1.0)
     print(f"{n_new} new comparisons of masks" if n_new else "no masks to compare that were not compared before")
-    return 0
+    return 1 if n_failed else 0
 
 
 def _pair(store: Path, runs: Path, a: str, b: str) -> int:
@@ -155,18 +158,24 @@ def _pair(store: Path, runs: Path, a: str, b: str) -> int:
     return 0
 
 
-def _floors(runs: Path, wanted: str) -> int:
-    """Measure the noise floors that are missing, on a device that is free. Returns how many."""
+def _floors(runs: Path, wanted: str) -> tuple[int, int]:
+    """Measure the noise floors that are missing, on a device that is free. Returns how many were and could not be;
+    why is told."""
     from pipeline import floor
 
     todo = floor.outstanding_floors(runs)
+    n_failed = 0
     if not todo:
-        return 0
+        return 0, 0
     with floor.claimed(wanted) as device:
         for comparison in todo:
-            for line in floor.measure_floor(runs, comparison, device):
-                print(line, flush=True)
-    return len(todo)
+            try:
+                for line in floor.measure_floor(runs, comparison, device):
+                    print(line, flush=True)
+            except (ValueError, RuntimeError) as error:  # of this run alone: its model or text is not there any more
+                print(f"calib-explorer: {comparison.a.id}: {error}", file=sys.stderr, flush=True)
+                n_failed += 1
+    return len(todo) - n_failed, n_failed
 
 
 if __name__ == "__main__":

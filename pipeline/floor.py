@@ -35,11 +35,13 @@ BACKWARDS = "backwards"
 
 
 def outstanding_floors(runs: Path) -> list[Comparison]:
-    """The first finished run of each setting that was not compared with itself yet."""
+    """The first finished run of each setting that was not compared with itself yet. A preview has no floor: it is
+    near to a result that has one."""
     settings: dict[str, Comparison] = {}
     there = known(RunFolder.at(runs, ANALYSES))
     for group in sorted(finished(runs), key=lambda group: label_of(group.spec)):
-        if group.spec.calibration is not None and not is_self(group.spec.calibration.source):
+        text = group.spec.calibration
+        if text is not None and not is_self(text.source) and not group.spec.method.preview:
             own = Group(group.runs[:1])
             comparison = Comparison("floor", own, None, label_of(group.spec), BACKWARDS)
             setting = but_languages(group.spec)
@@ -60,7 +62,7 @@ def measure_floor(runs: Path, comparison: Comparison, device: torch.device) -> I
     tokens = text.calibration_tokens(spec.calibration, spec.seed or 0, loaded.tokenizer)
     was = next((one.get("calibration_sha256") for one in noted(folder, "run")), None)
     if was != tokens.sha256:
-        raise ValueError(f"{folder.run_id}: its calibration text is no longer what it was; nothing to compare")
+        raise ValueError("its calibration text is no longer what it was; nothing to compare")
     first = mapped_masks(folder.masks)
     rows: list[dict[str, Any]] = []
     sum_backwards(loaded.model)

@@ -28,8 +28,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Document:
-    """A document that was used: what a run's record says of it. n_tokens: of all of it; first_token: its place in them
-    where what was used begins (of several windows the first drawn), None in what was cached before it was noted."""
+    """A document that was used: what a run's record says of it. n_tokens: of all of it; first_token: where in
+    them what was used begins (of several windows the first drawn), None in what was cached before it was noted."""
 
     language: str
     id: str

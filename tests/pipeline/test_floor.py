@@ -17,8 +17,11 @@ from store.reader import open_reader
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = tiny_grid.make(tmp_path_factory.mktemp("floor") / "here")
+    preview = '{ name = "wanda_preview" }, { name = "wanda"'  # has masks, and no floor
     place.write_grid(
-        tiny_grid.GRID.partition("[[measure]]")[0].replace("[calibration]", "seed = [0, 1]\n[calibration]")
+        tiny_grid.GRID.partition("[[measure]]")[0]
+        .replace("[calibration]", "seed = [0, 1]\n[calibration]")
+        .replace('{ name = "wanda"', preview)
     )
     code, output = place.run()
     assert code == 0, output
@@ -42,8 +45,8 @@ def test_one_run_of_each_setting_is_pruned_again(
         assert len(floors) == 2 * 7
         assert {(language, how) for language, how, _, _ in floors} == {("de", "backwards")}
         assert all(0.9 < iou <= 1 for *_, iou in floors)
-        assert db.execute("SELECT count(*), count(floor) FROM table16").fetchone() == (7, 7)
-        assert db.execute("SELECT count(*), count(floor) FROM table17").fetchone() == (7, 7)
+        assert db.execute("SELECT count(*), count(floor) FROM table16 WHERE method = 'wanda'").fetchone() == (7, 7)
+        assert db.execute("SELECT count(*), count(floor) FROM table17 WHERE method = 'wanda'").fetchone() == (7, 7)
     assert main(["--store", str(place.store), "--floor", "--device", "cpu"]) == 0
     assert "no masks to compare" in capsys.readouterr().out
 
@@ -65,5 +68,8 @@ def test_another_text_is_no_noise(
     (place.folder / "text" / "calibration" / "de.txt").write_text(tiny_grid.text("new"))
     monkeypatch.chdir(place.folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(place.folder / "cache"))
-    assert main(["--store", str(place.store), "--floor", "--device", "cpu"]) == 2
-    assert "its calibration text is no longer what it was" in capsys.readouterr().err
+    assert main(["--store", str(place.store), "--floor", "--device", "cpu"]) == 1
+    told = capsys.readouterr()
+    assert "-wanda-0.5-de-s0-" in told.err
+    assert "its calibration text is no longer what it was" in told.err
+    assert "new comparisons of masks" in told.out, "the others are compared and kept"
