@@ -5,7 +5,7 @@
 
 A tiny random model of each family is pruned by the product and by the tests' plain oracles, which run the whole
 half-pruned model again for every block. "exact" says that all masks and weights are equal bit for bit; else it is the
-share of weights that differ, or "refused" and why. Not timed.
+share of weights and mask bits that differ, or "refused" and why. Not timed.
 """
 
 import sys
@@ -23,6 +23,7 @@ from families import FAMILIES, build, draw
 from test_second_order_models import plainly, spec
 
 from pipeline.anatomy import UnsupportedModel
+from pipeline.masks import unpack
 from pipeline.methods import CannotPrune
 from pipeline.prune import prune
 
@@ -66,19 +67,22 @@ def tried(family: str, settings: dict[str, Any]) -> str:
     more = REFUSED.get(family, {})
     model, other = build(family, **more), build(family, **more)
     try:
-        list(prune(model, tokens, method, torch.device("cpu"), arithmetic="exact"))
+        done = list(prune(model, tokens, method, torch.device("cpu"), arithmetic="exact"))
     except (UnsupportedModel, CannotPrune) as error:
         return f"refused: {error}"
     if method.name == "magnitude":
-        oracle.magnitude(other, method.sparsity, method.group)
+        expected = oracle.magnitude(other, method.sparsity, method.group)
     elif method.name == "wanda":
-        oracle.wanda(other, tokens, method.sparsity, method.group)
+        expected = oracle.wanda(other, tokens, method.sparsity, method.group)
     else:
-        second_order_oracle.prune_model(other, tokens, lambda weight, sums: plainly(method, weight, sums))
-    theirs = dict(other.named_parameters())
-    differ = sum(int((own != theirs[name]).sum()) for name, own in model.named_parameters())
-    n = sum(own.numel() for own in model.parameters())
-    return f"{100 * differ / n:.2f} % differ" if differ else "exact"
+        expected = second_order_oracle.prune_model(other, tokens, lambda weight, sums: plainly(method, weight, sums))
+    masks = {name: unpack(mask) for block in done for name, mask in block.masks.items()}
+    if masks.keys() != (set() if method.name == "gptq" else expected.keys()):  # what only rounds has no masks
+        return "other linears"
+    pairs = [(own, other.get_parameter(name)) for name, own in model.named_parameters()]
+    pairs += [(mask, expected[name]) for name, mask in masks.items()]
+    differ = sum(int((own != theirs).sum()) for own, theirs in pairs)
+    return f"{100 * differ / sum(own.numel() for own, _ in pairs):.2f} % differ" if differ else "exact"
 
 
 if __name__ == "__main__":

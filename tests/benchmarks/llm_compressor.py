@@ -4,16 +4,16 @@
 
 FOLDER holds `model` and `tokens.npy` as prune.py wrote them, and `ours.json`: seconds of our runs by method and way.
 The environment is kept in the user's cache (some gigabytes); its llm-compressor is the newest release of the day it
-was made, its torch the same as ours. Loading and saving are not timed.
+was made, which is told (--afresh makes it again), its torch the same as ours. Loading and saving are not timed.
 """
 
+import argparse
 import importlib.metadata
 import json
-import os
 import subprocess
-import sys
 import time
 import venv
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,22 @@ WANTED = 2.0
 
 
 def main() -> None:
-    folder, *methods = sys.argv[1:]
-    if os.environ.get("INSIDE"):
-        print(json.dumps(inside(Path(folder), methods[0], methods[1])))
+    options = parse()
+    folder, methods = options.folder, options.methods
+    if options.inside:
+        print(json.dumps(inside(folder, methods[0], options.inside, options.threads)))
         return
-    python = environment()
+    python, made = environment(afresh=options.afresh)
     listed = subprocess.run([python, "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout
     versions = [line for line in listed.splitlines() if line.startswith(("llmcompressor", "torch=", "transformers="))]
-    print(f"\nllm-compressor in {python}: {', '.join(versions)}")
-    ours = json.loads((Path(folder) / "ours.json").read_text())
+    print(f"\nllm-compressor in {python}, installed {made}: {', '.join(versions)}")
+    ours = json.loads((folder / "ours.json").read_text())
     print(f"{'':28s}wall      cpu   zeros of the last projection   ours as many times as fast (asked)")
     for method in methods:
         for dtype, way in DTYPES.items():
-            command = [str(python), __file__, folder, method, dtype]
-            done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "INSIDE": "1"})
+            command = [str(python), __file__, str(folder), method, "--inside", dtype]
+            command += ["--threads", str(options.threads)] if options.threads else []
+            done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 said = "\n".join(done.stderr.splitlines()[-20:])
                 print(f"{method:14s} {dtype:9s} failed with exit code {done.returncode}\n{said}")
@@ -49,22 +51,32 @@ def main() -> None:
             print(f"{method:14s} {dtype:9s} {took} {facts['zeros']:8.1%} {ratio:>42s}", flush=True)
 
 
-def environment() -> Path:
-    """The interpreter of the environment, made at the first call."""
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("methods", nargs="+")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--afresh", action="store_true", help="make the environment again, of the newest release")
+    parser.add_argument("--inside", choices=list(DTYPES), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def environment(*, afresh: bool) -> tuple[Path, date]:
+    """The interpreter of the environment and the day it was made: at the first call, or where it is to be afresh."""
     import platformdirs
 
     folder = platformdirs.user_cache_path("calib-explorer") / "benchmark-llm-compressor"
-    python = folder / "bin" / "python"
-    if not (folder / "made").exists():
+    python, made = folder / "bin" / "python", folder / "made"
+    if afresh or not made.exists():
         print(f"making {folder}: llm-compressor and its torch, some minutes", flush=True)
         torch = importlib.metadata.version("torch").partition("+")[0]
         venv.create(folder, clear=True, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "-q", f"torch=={torch}", "llmcompressor"], check=True)
-        (folder / "made").touch()
-    return python
+        made.touch()
+    return python, date.fromtimestamp(made.stat().st_mtime)
 
 
-def inside(folder: Path, method: str, dtype: str) -> dict[str, float]:
+def inside(folder: Path, method: str, dtype: str, threads: int | None) -> dict[str, float]:
     """One run, in the environment."""
     import numpy as np
     import torch
@@ -72,6 +84,8 @@ def inside(folder: Path, method: str, dtype: str) -> dict[str, float]:
     from llmcompressor import oneshot
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if threads:
+        torch.set_num_threads(threads)
     model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=getattr(torch, dtype))
     tokens = np.load(folder / "tokens.npy")
     ones = np.ones_like(tokens)

@@ -3,7 +3,8 @@
     python tests/benchmarks/prune.py                  SmolLM2-135M, 32 x 512 tokens: a quarter of an hour on two cores
     python tests/benchmarks/prune.py --quick          four blocks, 8 x 128 tokens
     python tests/benchmarks/prune.py --model llama3   random weights in Llama 3's proportions, four blocks
-    python tests/benchmarks/prune.py --llm-compressor also its modifiers, in a virtual environment made for them
+    python tests/benchmarks/prune.py --llm-compressor also its modifiers, in a virtual environment made for them;
+                                                      "--llm-compressor newest" makes that anew
 
 Every measurement is a process of its own; the fastest of --rounds is shown. Masks of `exact` are compared with the
 plain loop's bit for bit, those of the others by intersection over union. Close other programs first. Ratios depend on
@@ -13,7 +14,6 @@ gain.
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -62,9 +62,16 @@ def main() -> None:
     if options.one:
         print(json.dumps(one(options)))
         return
+    import limit
+    import torch
+    from measured_model import prepare
+
+    if options.threads:
+        torch.set_num_threads(options.threads)  # for the limits
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(options, folder)
+        print(limit.processor())
         ours: dict[str, dict[str, float]] = {}
         for method in options.methods:
             found = {}
@@ -73,12 +80,12 @@ def main() -> None:
                     found[way] = min(found.get(way, result), result, key=lambda one: one.wall_s)
             ours[method] = {way: result.wall_s for way, result in found.items()}
             show(method, found)
-            show_limit(folder, method)
+            show_limit(folder, method, found)
         if options.llm_compressor:
             (folder / "ours.json").write_text(json.dumps(ours))
-            subprocess.run(
-                [sys.executable, str(HERE / "llm_compressor.py"), str(folder), *options.methods], check=True
-            )
+            command = [sys.executable, str(HERE / "llm_compressor.py"), str(folder), *options.methods]
+            command += ["--afresh"] if options.llm_compressor == "newest" else []
+            subprocess.run([*command, *threads_of(options)], check=True)
 
 
 def parse() -> argparse.Namespace:
@@ -92,7 +99,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=1, help="measure so often; the fastest counts")
     parser.add_argument("--quick", action="store_true", help="four blocks, 8 x 128 tokens")
-    parser.add_argument("--llm-compressor", action="store_true")
+    parser.add_argument("--llm-compressor", nargs="?", const="kept", choices=("kept", "newest"),
+                        help="also its modifiers; newest: install today's release first")  # fmt: skip
     parser.add_argument("--one", nargs=2, metavar=("WAY", "METHOD"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -101,61 +109,15 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def prepare(options: argparse.Namespace, folder: Path) -> None:
-    """Model and tokens as files that every measurement reads."""
-    import torch
-    from transformers import AutoModelForCausalLM, LlamaConfig
-    from transformers.utils import logging
-
-    from pipeline import models, text
-    from pipeline.spec import CalibrationSpec
-
-    logging.disable_progress_bar()
-    loaded = models.load("demo", "float32")
-    loaded.tokenizer.save_pretrained(folder / "model")  # of a random model, too: llm-compressor wants one, unused
-    if options.model == "demo":
-        every = CalibrationSpec(
-            languages="ar+de+en+es+ru+sw+zh", source="demo", samples=options.samples, length=options.length,
-            sampling="pack",
-        )  # fmt: skip
-        model, tokens = loaded.model, text.calibration_tokens(every, 0, loaded.tokenizer).ids
-    else:
-        torch.manual_seed(0)
-        config = LlamaConfig(
-            vocab_size=2048, hidden_size=1024, intermediate_size=3584, num_hidden_layers=4, num_attention_heads=8,
-            num_key_value_heads=2, max_position_embeddings=8192,
-        )  # fmt: skip
-        model = AutoModelForCausalLM.from_config(config)
-        tokens = torch.randint(0, 2048, (options.samples, options.length))
-    if options.blocks:
-        model.model.layers = model.model.layers[: options.blocks]
-        model.config.num_hidden_layers = options.blocks
-    model.save_pretrained(folder / "model")
-    np.save(folder / "tokens.npy", tokens.numpy())
-    n = sum(p.numel() for p in model.model.layers.parameters())
-    print(f"{options.model}: {len(model.model.layers)} blocks, {n / 1e6:.0f}M weights in them, "
-          f"{options.samples} x {options.length} tokens; load average {os.getloadavg()[0]:.1f}")  # fmt: skip
-    print(processor())
-
-
-def processor() -> str:
-    """Its family and model, and what decides how it multiplies."""
-    import torch
-
-    facts = dict(line.split("\t: ", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
-                 if "\t: " in line)  # fmt: skip
-    facts = {name.strip(): value for name, value in facts.items()}
-    can = [name for name in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16") if torch.cpu.get_capabilities().get(name)]
-    named = [facts.get("model name", "?"), *(f"{k} {facts[k]}" for k in ("cpu family", "model") if k in facts)]
-    return f"{' '.join(named)} ({', '.join(can)})"
+def threads_of(options: argparse.Namespace) -> list[str]:
+    """The option for another process."""
+    return ["--threads", str(options.threads)] if options.threads else []
 
 
 def measured(options: argparse.Namespace, method: str, folder: Path) -> Iterator[tuple[str, Result]]:
     """Each way in a process of its own."""
     for way in options.ways:
-        command = [sys.executable, __file__, "--one", way, method, "--folder", str(folder)]
-        if options.threads:
-            command += ["--threads", str(options.threads)]
+        command = [sys.executable, __file__, "--one", way, method, "--folder", str(folder), *threads_of(options)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         facts = json.loads(done.stdout.splitlines()[-1])
         with np.load(folder / f"{way}.npz") as arrays:
@@ -245,20 +207,14 @@ def show(method: str, results: dict[str, Result]) -> None:
         )
 
 
-def show_limit(folder: Path, method: str) -> None:
+def show_limit(folder: Path, method: str, results: dict[str, Result]) -> None:
     """The distance to what this machine must take at least."""
-    import torch
-    from limit import least_seconds
+    import limit
     from transformers import AutoModelForCausalLM
 
     model, tokens = AutoModelForCausalLM.from_pretrained(folder / "model"), np.load(folder / "tokens.npy")
-    for dtype in (torch.float32, torch.bfloat16):
-        least = least_seconds(model, tokens, dtype, second_order=not method.startswith("wanda"))
-        name = f"limit {str(dtype).removeprefix('torch.')}"
-        print(
-            f"{name:14s} {sum(least.values()):6.1f}s         {least['forward']:7.1f}s {least['statistics']:10.1f}s "
-            f"{least['update']:6.1f}s         at the rate of this machine's best matrix product"
-        )
+    taken = {way: result.seconds for way, result in results.items() if not way.startswith("plain")}
+    print(*limit.table(model, tokens, taken, second_order=not method.startswith("wanda")), sep="\n", flush=True)
 
 
 def compared(plain: Result, other: Result) -> str:

@@ -86,7 +86,14 @@ def sparsegpt(
 
 
 def gptq(
-    weight: Tensor, sums: Sums, bits: int, group_size: int, act_order: bool, symmetric: bool, blocksize: int
+    weight: Tensor,
+    sums: Sums,
+    bits: int,
+    group_size: int,
+    act_order: bool,
+    symmetric: bool,
+    blocksize: int,
+    percdamp: float = 0.01,
 ) -> tuple[Tensor, Tensor]:
     hessian, w = sums.hessian.clone(), weight.clone()
     scale, zero = grid(w, bits, symmetric)
@@ -97,7 +104,7 @@ def gptq(
     if act_order:
         order = torch.argsort(torch.diag(hessian), descending=True)
         w, hessian = w[:, order], hessian[order][:, order]
-    w, inverse = prepare(w, hessian, 0.01)
+    w, inverse = prepare(w, hessian, percdamp)
     result = torch.zeros_like(w)
     for i1 in range(0, w.shape[1], blocksize):
         i2 = min(i1 + blocksize, w.shape[1])
@@ -143,21 +150,37 @@ def prepare(w: Tensor, hessian: Tensor, percdamp: float) -> tuple[Tensor, Tensor
     return w, torch.linalg.cholesky(hessian, upper=True)
 
 
-def ria(weight: Tensor, sums: Sums, sparsity: float, group: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
+def ria(
+    weight: Tensor,
+    sums: Sums,
+    sparsity: float,
+    group: tuple[int, int] | None,
+    exponent: float = 0.5,
+    comparison: str = "linear",
+) -> tuple[Tensor, Tensor]:
     size = torch.abs(weight)
     score = size / torch.sum(size, dim=0) + size / torch.sum(size, dim=1).reshape(-1, 1)
-    score = score * torch.sqrt(sums.squares.reshape(1, -1)) ** 0.5
+    score = score * torch.sqrt(sums.squares.reshape(1, -1)) ** exponent
     if group is not None:
         mask = lowest_in_groups(score, *group)
+    elif comparison == "row":
+        mask = lowest_in_rows(score, sparsity)
     else:
         mask = score <= torch.sort(score.flatten())[0][int(score.numel() * sparsity)]
     return torch.where(mask, 0.0, weight), mask
 
 
-def wanda_update(weight: Tensor, sums: Sums, sparsity: float, group: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
+def wanda_update(
+    weight: Tensor,
+    sums: Sums,
+    sparsity: float,
+    group: tuple[int, int] | None,
+    blocksize: int = 128,
+    percdamp: float = 0.01,
+) -> tuple[Tensor, Tensor]:
     score = torch.abs(weight) * torch.sqrt(sums.squares.reshape(1, -1))
     mask = lowest_in_rows(score, sparsity) if group is None else lowest_in_groups(score, *group)
-    return sparsegpt(weight, sums, 0.0, None, 128, given=mask)
+    return sparsegpt(weight, sums, 0.0, None, blocksize, percdamp, given=mask)
 
 
 @torch.no_grad()

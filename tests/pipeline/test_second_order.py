@@ -40,10 +40,12 @@ def expected(spec: Any, weight: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]
     if isinstance(spec, SparseGPT):
         return oracle.sparsegpt(weight, sums, spec.sparsity, spec.group, spec.blocksize, spec.percdamp)
     if isinstance(spec, GPTQ):
-        return oracle.gptq(weight, sums, spec.bits, spec.group_size, spec.act_order, spec.symmetric, spec.blocksize)
+        return oracle.gptq(
+            weight, sums, spec.bits, spec.group_size, spec.act_order, spec.symmetric, spec.blocksize, spec.percdamp
+        )
     if isinstance(spec, RIA):
-        return oracle.ria(weight, sums, spec.sparsity, spec.group)
-    return oracle.wanda_update(weight, sums, spec.sparsity, spec.group)
+        return oracle.ria(weight, sums, spec.sparsity, spec.group, spec.exponent, spec.comparison)
+    return oracle.wanda_update(weight, sums, spec.sparsity, spec.group, spec.blocksize, spec.percdamp)
 
 
 SPARSE = [
@@ -56,6 +58,11 @@ SPARSE = [
     WandaUpdate(name="wanda_update", pattern="2:4"),
     RIA(name="ria"),
     RIA(name="ria", pattern="2:4"),
+    WandaUpdate(name="wanda_update", sparsity=0.3, blocksize=48, percdamp=0.1),
+    RIA(name="ria", comparison="row"),
+    RIA(name="ria", comparison="row", sparsity=0.8, exponent=1.0),
+    RIA(name="ria", exponent=0.0),
+    RIA(name="ria", pattern="4:8", exponent=2.0),
 ]
 QUANTISED = [
     GPTQ(name="gptq"),
@@ -65,6 +72,9 @@ QUANTISED = [
     GPTQ(name="gptq", bits=2, group_size=200, blocksize=64),
     GPTQ(name="gptq", group_size=48, act_order=True, symmetric=True),
     GPTQ(name="gptq", group_size=0, act_order=True),
+    GPTQ(name="gptq", bits=3, group_size=8, blocksize=40, symmetric=True),  # some groups have no negative weight
+    GPTQ(name="gptq", group_size=0, symmetric=True, percdamp=0.1),
+    GPTQ(name="gptq", bits=8, group_size=40, act_order=True, blocksize=48, percdamp=0.05),
 ]
 
 
@@ -77,7 +87,7 @@ def divides(spec: Any, columns: int) -> bool:
 def test_exact_is_the_definition_bit_for_bit(spec: Any, shape: tuple[int, int]) -> None:
     weight, inputs = linear(*shape)
     if not divides(spec, shape[1]):
-        with pytest.raises(CannotPrune, match="don't divide into groups"):
+        with pytest.raises(CannotPrune, match=r"don't divide into groups of|is no multiple of"):
             prune(spec, weight, inputs, "exact")
         return
     pruned = prune(spec, weight, inputs, "exact")
@@ -158,6 +168,18 @@ def test_a_grid_holds_so_many_values_a_group() -> None:
     solved = prune(spec, weight, inputs, "fast").weight
     for group in solved.split(32, dim=1):
         assert max(len(row.unique()) for row in group) <= 2**3
+
+
+def test_a_column_or_row_of_zeros_is_of_no_importance_to_ria() -> None:
+    """The definition divides 0 by 0 there."""
+    weight, inputs = linear(16, 64)
+    weight[:, 7] = 0
+    weight[5] = 0
+    for comparison in ("linear", "row"):
+        mask = prune(RIA(name="ria", comparison=comparison), weight, inputs, "exact").mask
+        assert mask is not None
+        assert mask[:, 7].all()
+        assert mask[5].float().mean() == (1 if comparison == "linear" else 0.5)
 
 
 def test_linears_that_read_the_same_share_one_factor() -> None:
