@@ -17,9 +17,9 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from pipeline import methods, preview
+from pipeline import doubts, methods, preview
 from pipeline.anatomy import find_blocks, linears
-from pipeline.masks import MaskSummary, PackedMask, pack
+from pipeline.masks import MaskSummary, PackedMask, eighths
 from pipeline.methods import CannotPrune, Method
 from pipeline.progress import outcome
 from pipeline.residence import resident
@@ -146,19 +146,25 @@ def _statistics(
 def _prune_block(
     method: Method, chosen: Mapping[str, Changing], path: str, block: nn.Module, statistics: dict[str, Any]
 ) -> dict[str, PackedMask]:
-    """Prune the chosen linears, using up their statistics; the masks by the linears' dotted paths in the model."""
-    masks = {}
+    """Prune the chosen linears, using up their statistics; the masks by the linears' dotted paths in the model.
+
+    On an accelerator the host waits once, when all are pruned, and only then learns what could not be.
+    """
+    masks, doubtful = {}, {}
     for name, spec in chosen.items():
-        linear = block.get_submodule(name)
+        linear, whole_name = block.get_submodule(name), f"{path}.{name}"
         assert isinstance(linear, nn.Linear)
         try:
-            pruned = method.prune(spec, linear.weight, statistics.pop(name, None))
+            with doubts.gathering() as doubtful[whole_name]:
+                pruned = method.prune(spec, linear.weight, statistics.pop(name, None))
         except CannotPrune as error:
-            raise CannotPrune(f"{path}.{name}: {error}") from None
+            raise CannotPrune(f"{whole_name}: {error}") from None
         linear.weight.copy_(pruned.weight)
         if pruned.mask is not None:
-            masks[f"{path}.{name}"] = pack(pruned.mask)
-    return masks
+            masks[whole_name] = pruned.mask.shape, eighths(pruned.mask)
+    if refuted := doubts.refuted(doubtful):
+        raise CannotPrune("{}: {}".format(*refuted))
+    return {name: PackedMask((rows, columns), bits.cpu().numpy()) for name, ((rows, columns), bits) in masks.items()}
 
 
 def _check_names(spec: Changing, blocks: Mapping[str, nn.Module]) -> None:

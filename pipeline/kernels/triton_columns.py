@@ -96,7 +96,7 @@ def solve_quantised(
     top: int,
 ) -> Float[Tensor, "rows count"]:
     """See columns.solve_quantised."""
-    grid = (scale.contiguous(), zero.contiguous(), group.to(block.device), top)
+    grid = (scale.contiguous(), zero.contiguous(), group, top)
     return _launch(block, corner, QUANTISED, grid=grid)
 
 
