@@ -46,13 +46,30 @@ def gathering() -> Iterator[list[Doubt]]:
         _GATHERED.reset(token)
 
 
-def refuted(doubts: Mapping[str, Sequence[Doubt]]) -> tuple[str, Exception] | None:
-    """Read all doubts at once: the name and the error of the first that does not hold, None if all do."""
+def refuted(doubts: Mapping[str, Sequence[Doubt]]) -> Callable[[], tuple[str, Exception] | None]:
+    """Read all doubts at once, when it is called: name and error of the first that does not hold, None if all do."""
     every = [(name, doubt) for name, own in doubts.items() for doubt in own]
-    if not every:
-        return None
-    hold = torch.stack([doubt.holds for _, doubt in every]).tolist()
-    return next(((name, doubt.error()) for (name, doubt), holds in zip(every, hold, strict=True) if not holds), None)
+    arrived = coming([torch.stack([doubt.holds for _, doubt in every])] if every else [])
+
+    def first() -> tuple[str, Exception] | None:
+        hold = [one for part in arrived() for one in part.tolist()]
+        wrong = (named for named, holds in zip(every, hold, strict=True) if not holds)
+        return next(((name, doubt.error()) for name, doubt in wrong), None)
+
+    return first
+
+
+def coming(tensors: Sequence[Tensor]) -> Callable[[], list[Tensor]]:
+    """Send tensors to the host, which goes on, and waits for them when it calls for them."""
+    arriving = [tensor.to("cpu", non_blocking=True) for tensor in tensors]
+    mark = torch.cuda.current_stream().record_event() if any(tensor.is_cuda for tensor in tensors) else None
+
+    def arrived() -> list[Tensor]:
+        if mark is not None:
+            mark.synchronize()
+        return arriving
+
+    return arrived
 
 
 def waits(tensor: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Moving weights to the accelerator for a while and back: the only place beside the block stream that does."""
+"""Moving weights to the accelerator for a while and back. Only the block stream does so, too (and its prefetch)."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -20,6 +20,7 @@ from pipeline.methods import BROKEN, CannotPrune
 from pipeline.prune import prune
 from pipeline.selection import smallest_in_rows
 from pipeline.spec import GPTQ, RIA, Magnitude, SparseGPT, Wanda, WandaUpdate
+from pipeline.stream import BlockStream
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 SPECS: tuple[Any, ...] = (
@@ -133,3 +134,22 @@ def test_masks_are_packed_where_they_lie_as_numpy_packs_them(shape: tuple[int, i
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(doubts, "waits", lambda _: False)
         assert packed.sha256 == pack(mask).sha256
+
+
+@pytest.mark.usefixtures("waiting")
+def test_the_host_reads_when_the_next_blocks_inputs_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    advance, coming = BlockStream.advance, doubts.coming
+
+    def advancing(stream: BlockStream) -> Any:
+        happened.append("advance")
+        return advance(stream)
+
+    def arriving(tensors: Any) -> Any:
+        arrived = coming(tensors)
+        return lambda: happened.append("read") or arrived()
+
+    monkeypatch.setattr(BlockStream, "advance", advancing)
+    monkeypatch.setattr(doubts, "coming", arriving)
+    list(prune(build("llama"), draw(3), Wanda(name="wanda"), CPU))
+    assert happened == ["advance", "read", "read"] * 3 + ["read", "read"]  # doubts and masks

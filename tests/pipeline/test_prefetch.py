@@ -100,6 +100,22 @@ def test_it_begins_when_the_body_has_changed_the_next_block(lane: LateLane) -> N
     assert lane.handed == sum(1 for _ in walk._modules[1].parameters())
 
 
+def test_pruning_hands_over_weights_that_are_changed_one_block_ahead(lane: LateLane) -> None:
+    """As BENCH.change does: their copies are others."""
+    model = build("llama")
+
+    def change(index: int) -> None:
+        for block in model.model.layers[index : index + 1]:
+            for weight in block.parameters():
+                weight.data = weight.data.clone()
+
+    change(0)
+    change(1)
+    for block in prune(model, draw(5), SparseGPT(name="sparsegpt"), STAND_IN, batch=2):
+        change(block.index + 2)
+    assert lane.handed == sum(1 for block in model.model.layers[1:] for _ in block.parameters())
+
+
 @pytest.mark.parametrize("change", ["replaced", "written to", "cast"])
 def test_what_changed_since_is_copied_as_it_is(lane: LateLane, change: str) -> None:
     block = build("llama").model.layers[0]
