@@ -67,11 +67,12 @@ def measure_floor(runs: Path, comparison: Comparison, device: torch.device) -> I
     rows: list[dict[str, Any]] = []
     sum_backwards(loaded.model)
     bench.change(0)
+    bench.change(1)
     for block in prune(loaded.model, tokens.ids.flip(0), spec.method, device, arithmetic=spec.arithmetic):
         for name, mask in block.masks.items():
             within, _ = overlaps({"": [first[name].bits, mask.bits]}, [], mask.n_weights)
             rows.append(row(comparison, name, within[""]))
-        bench.change(block.index + 1)
+        bench.change(block.index + 2)
         yield f"{folder.run_id}: block {block.index + 1} of {block.n_blocks}"
     analyses = RunFolder.at(runs, ANALYSES)
     with analyses.lock():

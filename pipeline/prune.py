@@ -7,7 +7,7 @@ input (locuslab/wanda lib/prune.py). Embeddings, norms and the head stay as they
 tensor legend: sequences x length (tokens)
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,9 +17,9 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from pipeline import methods, preview
+from pipeline import doubts, methods, preview
 from pipeline.anatomy import find_blocks, linears
-from pipeline.masks import MaskSummary, PackedMask, pack
+from pipeline.masks import MaskSummary, PackedMask, eighths
 from pipeline.methods import CannotPrune, Method
 from pipeline.progress import outcome
 from pipeline.residence import resident
@@ -72,6 +72,9 @@ def prune(
 ) -> Iterator[BlockPruned]:
     """Prune the model in place and yield after each block. Stopped halfway, it leaves half a pruned model.
 
+    On an accelerator the next block's weights are on their way by then: who wants other tensors in their place (see
+    Bench.change) changes them before the block is yielded, or they must be copied again.
+
     tokens: calibration text; None for methods that read none. batch: sequences in a forward (see BlockStream).
     arithmetic: see RunSpec; "exact" takes one sequence at a time, whatever `batch` says.
     statistics: of a preview, by the linears' dotted paths; without them those of `tokens` as one language.
@@ -88,7 +91,7 @@ def prune(
     if statistics is None:
         stream = _stream(method, model, tokens, device, arithmetic, batch)
     for index, (path, block) in enumerate(zip(blocks, stream or _one_by_one(blocks.values(), device), strict=True)):
-        masks: dict[str, PackedMask] = {}
+        masks: Callable[[], dict[str, PackedMask]] = dict
         chosen = {name: at for name in linears(block) if (at := spec.at(index, len(blocks), name)) is not None}
         if chosen:
             if stream is not None:
@@ -96,7 +99,10 @@ def prune(
             else:
                 found = {name: (statistics or {}).get(f"{path}.{name}") for name in chosen}
             masks = _prune_block(method, chosen, path, block, found)
-        yield BlockPruned(index, len(blocks), path, masks)
+        if stream is not None and index + 1 < len(blocks):
+            for _ in stream.advance():  # an accelerator computes while the host goes on
+                pass
+        yield BlockPruned(index, len(blocks), path, masks())
 
 
 def _stream(
@@ -145,19 +151,31 @@ def _statistics(
 @torch.no_grad()
 def _prune_block(
     method: Method, chosen: Mapping[str, Changing], path: str, block: nn.Module, statistics: dict[str, Any]
-) -> dict[str, PackedMask]:
-    """Prune the chosen linears, using up their statistics; the masks by the linears' dotted paths in the model."""
-    masks = {}
+) -> Callable[[], dict[str, PackedMask]]:
+    """Prune the chosen linears, using up their statistics. To call for the masks, by dotted paths in the model.
+
+    On an accelerator the host waits for nothing before it does that, and only then learns what could not be pruned.
+    """
+    shapes, bits, doubtful = {}, [], {}
     for name, spec in chosen.items():
-        linear = block.get_submodule(name)
+        linear, whole_name = block.get_submodule(name), f"{path}.{name}"
         assert isinstance(linear, nn.Linear)
         try:
-            pruned = method.prune(spec, linear.weight, statistics.pop(name, None))
+            with doubts.gathering() as doubtful[whole_name]:
+                pruned = method.prune(spec, linear.weight, statistics.pop(name, None))
         except CannotPrune as error:
-            raise CannotPrune(f"{path}.{name}: {error}") from None
+            raise CannotPrune(f"{whole_name}: {error}") from None
         linear.weight.copy_(pruned.weight)
         if pruned.mask is not None:
-            masks[f"{path}.{name}"] = pack(pruned.mask)
+            shapes[whole_name] = pruned.mask.shape[0], pruned.mask.shape[1]
+            bits.append(eighths(pruned.mask))
+    refuted, arrived = doubts.refuted(doubtful), doubts.coming(bits)
+
+    def masks() -> dict[str, PackedMask]:
+        if wrong := refuted():
+            raise CannotPrune("{}: {}".format(*wrong))
+        return {name: PackedMask(shapes[name], own.numpy()) for name, own in zip(shapes, arrived(), strict=True)}
+
     return masks
 
 

@@ -126,6 +126,7 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
         begun = PREVIEW_PASS
         statistics = yield from _preview(work, tokens)
     BENCH.change(0)
+    BENCH.change(1)  # always one ahead (see `prune`)
     summaries: list[MaskSummary] = []
     n_removed = n_weights = 0
     with MaskFile(work.folder.masks) as file:
@@ -136,8 +137,8 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
             n_removed += block.n_removed
             n_weights += block.n_weights
             done = block.index + 1
-            if done < block.n_blocks:
-                BENCH.change(done)
+            if done + 1 < block.n_blocks:
+                BENCH.change(done + 1)
             yield Report("prune", begun + (1 - begun) * done / block.n_blocks, f"block {done} of {block.n_blocks}")
     if summaries:
         path = f"{work.folder.run_id}/{work.folder.masks.name}"

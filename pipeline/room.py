@@ -24,7 +24,8 @@ def room(todo: Todo, kind: str, n_workers: int, runs: Path) -> int:
 
     Of each pruned model there are, in memory, the hidden states of a language and the embeddings that lsar keeps; its
     weights in a file on the disk of `runs`; on an accelerator, one block and one batch. Hidden states of the dense
-    model come on top.
+    model come on top, and on an accelerator the next block on its way there. (Hidden states that lie there take no
+    more than a quarter of it: pipeline/hidden.py.)
     """
     parameters = known_parameters(todo.run.model)
     texts = [measure for measure in todo.missing if measure.compares]
@@ -38,8 +39,9 @@ def room(todo: Todo, kind: str, n_workers: int, runs: Path) -> int:
     spare = HOST_SHARE * psutil.virtual_memory().available / n_workers - hidden
     n = min(spare / (hidden + embeddings), DISK_SHARE * _free(runs) / n_workers / (parameters * n_bytes))
     if kind == "cuda":
-        of_each = parameters * n_bytes / n_blocks + 8 * DEVICE_TOKENS * features * n_bytes
-        n = min(n, DEVICE_SHARE * (devices.free_bytes() or 0) / of_each - 1)
+        block = parameters * n_bytes / n_blocks
+        of_each = block + 8 * DEVICE_TOKENS * features * n_bytes
+        n = min(n, (DEVICE_SHARE * (devices.free_bytes() or 0) - block) / of_each - 1)
     return max(1, min(MOST, int(n)))
 
 

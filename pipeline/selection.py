@@ -1,7 +1,7 @@
 """Which weights have the smallest scores: the references' sorts, without sorting everything.
 
 Partitions, with ties resolved afterwards, give exactly what a stable full sort gives. Everything here raises
-CannotPrune for scores that are not finite.
+CannotPrune for scores that are not finite (see doubts.py for when).
 
 tensor legend: rows x columns (of a weight: outputs x inputs)
 """
@@ -11,7 +11,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from pipeline import doubts
 from pipeline.methods import CannotPrune
+
+NOT_FINITE = "its weights or its inputs hold NaN or infinity; was the model broken before, or did its dtype overflow?"
 
 
 def smallest_in_rows(scores: Float[Tensor, "rows columns"], count: int) -> Bool[Tensor, "rows columns"]:
@@ -21,15 +24,13 @@ def smallest_in_rows(scores: Float[Tensor, "rows columns"], count: int) -> Bool[
         return torch.zeros_like(scores, dtype=torch.bool)
     limit = _nth_smallest(scores, count - 1)[:, None]
     chosen = scores <= limit
+    if doubts.waits(scores):
+        return _without_spare(scores < limit, chosen, count)
     if int(torch.count_nonzero(chosen)) == len(scores) * count:
         return chosen
-    chosen = scores < limit
-    missing = count - chosen.sum(dim=1, keepdim=True)
-    tied = scores == limit
-    spare = tied.sum(dim=1) > missing[:, 0]  # rows with more ties than wanted: few
-    if bool(spare.any()):
-        tied[spare] &= tied[spare].cumsum(dim=1) <= missing[spare]
-    return chosen.logical_or_(tied)
+    spare = chosen.sum(dim=1) > count  # rows with more ties than wanted: few
+    chosen[spare] = _without_spare(scores[spare] < limit[spare], chosen[spare], count)
+    return chosen
 
 
 def smallest_in_groups(
@@ -53,20 +54,27 @@ def smallest_in_groups(
     return chosen.reshape(scores.shape)
 
 
-def nth_smallest(scores: Float[Tensor, "..."], index: int) -> float:
+def nth_smallest(scores: Float[Tensor, "..."], index: int) -> Float[Tensor, ""]:
     """The value at `index` of all scores in ascending order."""
     _check_finite(scores)
-    return _nth_smallest(scores.reshape(1, -1), index).item()
+    return _nth_smallest(scores.reshape(1, -1), index)[0]
 
 
 def _nth_smallest(scores: Float[Tensor, "rows columns"], index: int) -> Float[Tensor, " rows"]:
-    if scores.device.type != "cpu":
+    if doubts.waits(scores):
         return scores.float().kthvalue(index + 1, dim=1).values
     return torch.from_numpy(np.partition(scores.detach().float().numpy(), index, axis=1)[:, index].copy())
 
 
 def _check_finite(scores: Tensor) -> None:
-    if scores.numel() and not bool(torch.stack(scores.aminmax()).isfinite().all()):
-        raise CannotPrune(
-            "its weights or its inputs hold NaN or infinity; was the model broken before, or did its dtype overflow?"
-        )
+    if scores.numel():
+        doubts.require(torch.stack(scores.aminmax()).isfinite().all(), lambda: CannotPrune(NOT_FINITE))
+
+
+def _without_spare(
+    below: Bool[Tensor, "rows columns"], chosen: Bool[Tensor, "rows columns"], count: int
+) -> Bool[Tensor, "rows columns"]:
+    """Of those chosen that are not below the limit, as many from the left as are wanted."""
+    missing = count - below.sum(dim=1, keepdim=True)
+    tied = chosen & ~below
+    return below | (tied & (tied.cumsum(dim=1, dtype=torch.int32) <= missing))

@@ -1,9 +1,9 @@
 """Any Hugging Face decoder, one block at a time, without code for its architecture.
 
 The model's own forward tells what each block is handed (pipeline.rehearsal); from then on we call the blocks
-ourselves, so that only one of them and one batch must be on the accelerator. Hidden states of all sequences lie in
-one buffer that each block overwrites in place. (torch.no_grad decorates what computes, never a generator: whether it
-reaches into one depends on what other decorators wrap it in.)
+ourselves, so that only one of them, the next one on its way, and one batch must be on the accelerator. Hidden states
+of all sequences lie in one buffer that each block overwrites in place. (torch.no_grad decorates what computes, never
+a generator: whether it reaches into one depends on what other decorators wrap it in.)
 
 "Hidden states of block k" are its output, before the final norm (`hidden_states[-1]` of Hugging Face is after it).
 A block returns a tensor, or in some families a tuple: scripts that take `block(...)[0]` would take the first
@@ -26,8 +26,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.anatomy import UnsupportedModel, find_blocks, linears
+from pipeline.hidden import Hidden
 from pipeline.inputs_only import InputsOnly
 from pipeline.kernels.products import fast_products
+from pipeline.prefetch import Prefetch
 from pipeline.rehearsal import Arguments, Rehearsal, rehearse, stubbed
 from pipeline.residence import resident
 from pipeline.token_check import check_tokens
@@ -82,6 +84,7 @@ class BlockStream:
         self._outside = [module for module in model.modules() if id(module) not in inner]
         self._arguments: dict[int, tuple[Arguments, ...]] = {}
         self._n_done = 0
+        self._next = Prefetch(device)
         with resident(self._outside, device):
             few = tokens[:1, :PROBE_LENGTH].to(device)
             self._rest = self._beside_hidden(few)
@@ -91,23 +94,27 @@ class BlockStream:
     def __iter__(self) -> Iterator[nn.Module]:
         if self._n_done:
             raise RuntimeError("a BlockStream walks through its blocks once; make a new one")
-        for index, block in enumerate(self._modules):
-            with resident(block.modules(), self.device):
-                yield block
-                if self._n_done == index and index + 1 < len(self._modules):
-                    _exhaust(self.advance())
+        try:
+            for index, block in enumerate(self._modules):
+                with resident(block.modules(), self.device, self._next):
+                    self._next.drop()
+                    yield block
+                    if self._n_done == index and index + 1 < len(self._modules):
+                        _exhaust(self.advance())
+        finally:
+            self._next.drop()
 
     @property
     def n_features(self) -> int:
         """Width of the hidden states."""
-        return self._hidden.shape[-1]
+        return self._hidden.n_features
 
     def twin(self) -> "BlockStream":
         """Another walk over the same text, with hidden states of its own. Raises RuntimeError once this one began."""
         if self._n_done:
             raise RuntimeError(f"a twin is made before the walk begins, not after {self._n_done} blocks")
         twin = copy.copy(self)
-        twin._hidden = torch.empty_like(self._hidden, pin_memory=self._hidden.is_pinned()).copy_(self._hidden)
+        twin._hidden = self._hidden.copy()
         return twin
 
     def run(self, block: nn.Module) -> Iterator[slice]:
@@ -124,12 +131,14 @@ class BlockStream:
     def advance(self) -> Iterator[tuple[slice, Float[Tensor, "batch length features"]]]:
         """Every sequence through the current block; its outputs become the next block's inputs.
 
-        Yields rows and their outputs, on `device`.
+        Yields rows and their outputs, on `device`. Meanwhile the next block's weights, as they are now, are fetched.
         """
         block = self._modules[self._n_done]
+        for following in self._modules[self._n_done + 1 : self._n_done + 2]:
+            self._next.start(following)
         for rows in self.batches:
             outputs = self._call(block, rows)
-            self._hidden[rows].copy_(outputs)
+            self._hidden.write(rows, outputs)
             yield rows, outputs
         self._n_done += 1
 
@@ -145,13 +154,14 @@ class BlockStream:
                 _exhaust(self.advance())
         if self._n_done < last:
             raise RuntimeError(f"logits asked for after {self._n_done} of {last + 1} blocks; iterate to the end")
+        self._hidden.settle()
         with resident(self._outside, self.device):
             for rows, positions in self._parts(budget):
                 yield Logits(rows, positions, self._tail(rows, positions))
 
     @torch.no_grad()
     def _tail(self, rows: slice, positions: slice) -> Float[Tensor, "batch positions vocabulary"]:
-        hidden = self._hidden[rows, positions].to(self.device)
+        hidden = self._hidden.part(rows, positions)
 
         def inject(index: int, arriving: Tensor, arguments: Arguments) -> Any:  # noqa: ARG001
             return self._dress(hidden if index + 1 == len(self._modules) else arriving)
@@ -171,12 +181,12 @@ class BlockStream:
 
     @torch.no_grad()
     def _call(self, block: nn.Module, rows: slice) -> Float[Tensor, "batch length features"]:
-        inputs = self._hidden[rows]
-        version = _version(self._hidden)
+        inputs = self._hidden.read(rows)
+        version = self._hidden.version()
         with fast_products(self.device, inputs.dtype) if self._fast else nullcontext():
-            returned = self._arguments[len(inputs)][self._n_done].call(block, inputs.to(self.device))
+            returned = self._arguments[len(inputs)][self._n_done].call(block, inputs)
         outputs = returned[0] if self._rest is not None else returned
-        if _version(self._hidden) != version:
+        if self._hidden.version() != version:
             raise UnsupportedModel(f"{type(block).__name__} overwrites the hidden states it is handed")
         if outputs.shape != inputs.shape or outputs.dtype != inputs.dtype:
             raise UnsupportedModel(
@@ -201,18 +211,17 @@ class BlockStream:
         one, other = (rehearse(self.model, self._modules, some, self._dress) for some in (few, few.roll(1, 1)))
         self._refuse_difference(one, other)
 
-    def _embed(self) -> Float[Tensor, "sequences length features"]:
+    def _embed(self) -> Hidden:
         """Hidden states before the first block, and the arguments for each size of batch."""
-        hidden: Tensor | None = None
+        hidden: Hidden | None = None
         known: dict[int, Rehearsal] = {}
         for rows in self.batches:
             batch = rehearse(self.model, self._modules, self.tokens[rows].to(self.device), self._dress)
             self._refuse_difference(known.setdefault(len(batch.hidden), batch), batch)
             if hidden is None:
                 shape = (len(self.tokens), *batch.hidden.shape[1:])
-                pin = self.device.type == "cuda"
-                hidden = torch.empty(shape, dtype=batch.hidden.dtype, pin_memory=pin)
-            hidden[rows].copy_(batch.hidden)
+                hidden = Hidden(shape, batch.hidden.dtype, self.device)
+            hidden.write(rows, batch.hidden)
         self._arguments = {size: batch.arguments for size, batch in known.items()}
         assert hidden is not None
         return hidden
@@ -232,11 +241,6 @@ class BlockStream:
 def default_batch(length: int, device: torch.device) -> int:
     """Sequences in a forward: 512 tokens on a CPU, whose caches hold their activations, 16384 elsewhere."""
     return max(1, (512 if device.type == "cpu" else 16384) // length)
-
-
-def _version(tensor: Tensor) -> int:
-    """How often a tensor was written to; tensors made in inference mode don't count."""
-    return 0 if tensor.is_inference() else tensor._version
 
 
 def _exhaust(passing: Iterator[Any]) -> None:

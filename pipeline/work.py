@@ -118,4 +118,4 @@ def target(device: Device) -> torch.device:
             f"{device.name} is there but torch {torch.__version__} can't use it: it is a build for CPUs, or the "
             "driver is too old. Install a CUDA build of torch, or use --device cpu"
         )
-    return torch.device(device.kind)
+    return torch.device("cuda", 0) if device.kind == "cuda" else torch.device("cpu")  # the only one it sees

@@ -1,6 +1,7 @@
 """The column loops of columns.c as one Triton kernel: a launch for a block of columns, not some for each column.
 
-Written for CUDA; compiled for sm_90 and run in Triton's interpreter on a CPU, but never on a GPU: no speed is known.
+Written for CUDA; compiled for sm_90 and run in Triton's interpreter on a CPU (tests/pipeline/triton_check.py), but
+never on a GPU: no speed is known.
 Operations are columns.c's one by one, without fused multiply-adds; equal scores in a group go from the left.
 
 tensor legend: rows x count (a block of columns), groups (of columns that share scale and zero point)
@@ -96,7 +97,7 @@ def solve_quantised(
     top: int,
 ) -> Float[Tensor, "rows count"]:
     """See columns.solve_quantised."""
-    grid = (scale.contiguous(), zero.contiguous(), group.to(block.device), top)
+    grid = (scale.contiguous(), zero.contiguous(), group, top)
     return _launch(block, corner, QUANTISED, grid=grid)
 
 

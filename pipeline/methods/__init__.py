@@ -26,6 +26,10 @@ class CannotPrune(ValueError):
     """A linear that a method cannot prune as asked; says why and what to do."""
 
 
+BROKEN = "its weights hold NaN or infinity; was the model broken before?"
+"""What second-order methods say of such a weight."""
+
+
 @dataclass(frozen=True)
 class Pruned:
     """A linear after pruning. The mask says which weights were removed (True), since a kept weight may be 0; a method

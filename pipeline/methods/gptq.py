@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pipeline import doubts
 from pipeline.kernels.columns import solve_quantised
-from pipeline.methods import CannotPrune, Pruned
+from pipeline.methods import BROKEN, CannotPrune, Pruned
 from pipeline.solver.grid import fit_grid
 from pipeline.solver.hessian import Hessian
 from pipeline.solver.sweep import sweep
@@ -25,8 +26,7 @@ Statistics = Hessian
 
 def prune(spec: GPTQ, weight: Float[Tensor, "rows columns"], statistics: Hessian) -> Pruned:
     """Quantise the weight. It keeps its dtype: values are those of the grid. Raises CannotPrune."""
-    if not bool(weight.isfinite().all()):
-        raise CannotPrune("its weights hold NaN or infinity; was the model broken before?")
+    doubts.require(weight.isfinite().all(), lambda: CannotPrune(BROKEN))
     grids = _Grids(spec, weight)
     factor = statistics.factor(spec.percdamp, ordered=spec.act_order)
     solved = sweep(weight, factor, spec.blocksize, grids.settle, grids.reach)
@@ -55,7 +55,7 @@ class _Grids:
         fitted = [self._fit(columns[:, at - start : at - start + self._size]) for at in entered]
         grids = [*self._last, *fitted]
         first = (entered[0] // self._size if entered else start // self._size + 1) - len(self._last)
-        group = torch.arange(start, start + count) // self._size - first
+        group = torch.arange(start, start + count, device=columns.device) // self._size - first
         scale, zero = (torch.stack(part, dim=1) for part in zip(*grids, strict=True))
         self._last = (grids[-1],)
         return solve_quantised(columns[:, :count], corner, scale, zero, group, 2**self._spec.bits - 1)

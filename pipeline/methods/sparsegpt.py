@@ -15,8 +15,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from pipeline import doubts
 from pipeline.kernels import columns
-from pipeline.methods import CannotPrune, Pruned
+from pipeline.methods import BROKEN, CannotPrune, Pruned
 from pipeline.solver.hessian import Hessian
 from pipeline.solver.sweep import sweep
 from pipeline.spec import SparseGPT
@@ -26,8 +27,7 @@ Statistics = Hessian
 
 def prune(spec: SparseGPT, weight: Float[Tensor, "rows columns"], statistics: Hessian) -> Pruned:
     """Remove weights and update the others. Raises CannotPrune."""
-    if not bool(weight.isfinite().all()):
-        raise CannotPrune("its weights hold NaN or infinity; was the model broken before?")
+    doubts.require(weight.isfinite().all(), lambda: CannotPrune(BROKEN))
     if spec.group is not None and weight.shape[1] % spec.group[1]:
         raise CannotPrune(f"its {weight.shape[1]} columns don't divide into groups of {spec.group[1]}")
     choice = _Choice(spec, ties_as_topk=statistics.arithmetic == "exact")
@@ -61,6 +61,6 @@ class _Choice:
 
 def _threshold(costs: Float[Tensor, "rows count"], index: int) -> Float[Tensor, ""]:
     """The cost at `index` of all in ascending order. On a GPU it stays there: nobody waits for it."""
-    if costs.device.type != "cpu":
+    if doubts.waits(costs):
         return costs.flatten().sort().values[index]
     return torch.from_numpy(np.partition(costs.flatten().numpy(), index)[index : index + 1])[0]

@@ -8,11 +8,13 @@ tensor legend: columns (input features)
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from pipeline import doubts
 from pipeline.kernels.gram import mirror
 from pipeline.methods import CannotPrune
 from pipeline.spec import Arithmetic
@@ -57,22 +59,25 @@ def factorise(
 
 @dataclass(frozen=True)
 class _Trial:
-    """What is tried. Values stay where they are computed until a factorisation is checked."""
+    """What is tried. Values stay where they are computed until a factorisation is checked: at once in exact
+    arithmetic, whose next step would stumble over a failed one, else with all other doubts of a block."""
 
     finite: Bool[Tensor, ""]
     percdamp: float
     damping: Float[Tensor, ""]
     n_columns: int
 
-    def check(self, minor: Int[Tensor, ""]) -> None:
-        """Raise CannotPrune unless the factorisation came through all minors."""
-        if bool(self.finite & (minor == 0)):
-            return
+    def holds(self, minor: Int[Tensor, ""]) -> Bool[Tensor, ""]:
+        """Whether the factorisation came through all minors."""
+        return self.finite & (minor == 0)
+
+    def error(self, minor: Int[Tensor, ""]) -> CannotPrune:
+        """Why it did not."""
         if not bool(self.finite):
-            raise CannotPrune(
+            return CannotPrune(
                 "its inputs hold NaN or infinity; was the model broken before, or did its dtype overflow?"
             )
-        raise CannotPrune(
+        return CannotPrune(
             f"the Hessian of its inputs is not positive definite with percdamp = {self.percdamp:g} "
             f"({float(self.damping):.3g} on the diagonal): minor {int(minor)} of {self.n_columns}; "
             "raise percdamp (0.05, 0.1), or calibrate on more tokens or other text"
@@ -82,10 +87,11 @@ class _Trial:
 def _inverse_factor(hessian: Float[Tensor, "columns columns"], trial: _Trial) -> Float[Tensor, "columns columns"]:
     """U by the references' three steps."""
     hessian, minor = torch.linalg.cholesky_ex(hessian)
-    trial.check(minor)
+    if not bool(trial.holds(minor)):
+        raise trial.error(minor)
     hessian = torch.cholesky_inverse(hessian)
     hessian, minor = torch.linalg.cholesky_ex(hessian, upper=True)
-    trial.check(minor)
+    doubts.require(trial.holds(minor), partial(trial.error, minor))
     return hessian
 
 
@@ -95,7 +101,7 @@ def _root(hessian: Float[Tensor, "columns columns"], trial: _Trial) -> Float[Ten
     turned = hessian.mT  # column-major, as LAPACK works in place
     minor = torch.empty((), dtype=torch.int32, device=hessian.device)
     torch.linalg.cholesky_ex(turned, upper=True, out=(turned, minor))
-    trial.check(minor)
+    doubts.require(trial.holds(minor), partial(trial.error, minor))
     _reverse(hessian)
     return hessian
 
