@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.anatomy import find_blocks, linears
+from pipeline.linear_names import check_names
 from pipeline.masks import PackedMask, pack
 from pipeline.models import ModelError
 from pipeline.prune import BlockPruned
@@ -38,10 +39,12 @@ class _Taken:
 def adopt(model: PreTrainedModel, other: PreTrainedModel, name: str, spec: Checkpoint) -> Iterator[BlockPruned]:
     """Give the dense model the weights of `other`, block by block, as `pipeline.prune.prune` does.
 
-    Raises ModelError: it is another model's, has no zeros, or others than it is said to have.
+    Raises ModelError: it is another model's, has no zeros, or others than it is said to have; ValueError for settings
+    that don't fit the model.
     """
     _check_same_model(model, other, name)
     blocks, taken = find_blocks(model), _Taken()
+    check_names(spec, blocks)
     for index, (path, block) in enumerate(blocks.items()):
         masks: dict[str, PackedMask] = {}
         for at, linear in linears(block).items():

@@ -19,13 +19,13 @@ from transformers import PreTrainedModel
 
 from pipeline import doubts, methods, preview
 from pipeline.anatomy import find_blocks, linears
+from pipeline.linear_names import check_names
 from pipeline.masks import MaskSummary, PackedMask, eighths
 from pipeline.methods import CannotPrune, Method
 from pipeline.progress import outcome
 from pipeline.residence import resident
 from pipeline.spec import Arithmetic
-from pipeline.spec.changing import Changing, Pruning, is_linear
-from pipeline.spec.frozen import nearest
+from pipeline.spec.changing import Changing
 from pipeline.spec.methods import Dense, MethodSpec
 from pipeline.stream import BlockStream
 from pipeline.watch import watch
@@ -84,7 +84,7 @@ def prune(
         return
     method = methods.load(spec.name)
     blocks = find_blocks(model)
-    _check_names(spec, blocks)
+    check_names(spec, blocks)
     if spec.preview and statistics is None:
         statistics = _of_dense(model, tokens, device, arithmetic, batch)
     stream = None
@@ -177,20 +177,3 @@ def _prune_block(
         return {name: PackedMask(shapes[name], own.numpy()) for name, own in zip(shapes, arrived(), strict=True)}
 
     return masks
-
-
-def _check_names(spec: Changing, blocks: Mapping[str, nn.Module]) -> None:
-    """Raise ValueError where the settings name a block or a linear that the model does not have."""
-    listed = [("skip_blocks", spec.skip_blocks, "skip_linears", spec.skip_linears)]
-    if isinstance(spec, Pruning):
-        listed += [("override.blocks", o.blocks or (), "override.linears", o.linears or ()) for o in spec.override]
-    names = sorted({name for block in blocks.values() for name in linears(block)})
-    for of_blocks, indices, of_linears, wanted in listed:
-        for index in indices:
-            if not -len(blocks) <= index < len(blocks):
-                raise ValueError(
-                    f"{of_blocks}: there is no block {index}; the model has blocks 0 to {len(blocks) - 1}"
-                )
-        for name in wanted:
-            if not any(is_linear(linear, (name,)) for linear in names):
-                raise ValueError(f"{of_linears}: no linear '{name}' in the model's blocks; {nearest(name, names)}")

@@ -9,9 +9,11 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline import preview, text
+from pipeline.anatomy import find_blocks
 from pipeline.bench import BENCH
 from pipeline.checkpoint import adopt
 from pipeline.kernels.products import products_of
+from pipeline.linear_names import check_names
 from pipeline.mask_file import MaskFile
 from pipeline.masks import MaskSummary, apply_masks, read_masks
 from pipeline.models import Loaded, load_weights, locate
@@ -42,6 +44,7 @@ def make(work: Work) -> Iterator[Report]:
         yield Report("apply", 1.0)
         return
     tokens = None
+    check_names(run.method, find_blocks(work.loaded.model))  # before text is drawn, or written
     if run.calibration is not None:
         yield Report("calibrate")
         asked = preview.all_of_each(run.calibration) if run.method.preview else run.calibration
@@ -98,6 +101,7 @@ def _calibrate(work: Work, spec: CalibrationSpec) -> Generator[Report, None, Tok
             "sequence": index,
             "language": document.language,
             "document": document.id,
+            "first_token": document.first_token,
             "n_tokens": document.n_tokens,
             "sha256": document.sha256,
         }

@@ -82,6 +82,11 @@ def test_zeros_are_the_mask_and_weights_are_taken(family: str) -> None:
         assert torch.equal(parameter, dense.get_parameter(name)), name
 
 
+def test_a_setting_that_names_no_linear_of_the_model_is_told() -> None:
+    with pytest.raises(ValueError, match="no linear 'down_prj' in the model's blocks; did you mean 'mlp.down_proj'"):
+        next(adopt(build("llama"), build("llama"), "theirs", checkpoint(skip_linears=["down_prj"])))
+
+
 def test_half_precision_on_the_way_is_no_other_model() -> None:
     dense, other = build("llama").bfloat16(), build("llama").bfloat16()
     masks = prune_by_hand(other, skip=".0.")
