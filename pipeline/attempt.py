@@ -46,7 +46,7 @@ class Attempt:
         """Do it; whatever happens is in the run's record, state, events and log. Walk for each Wish."""
         self._began = time.monotonic()
         record = Record.open(self.folder, self.todo.run, self.grid)
-        record.write("running", circumstances(device.name or device.kind, threads, command))
+        record.begin(circumstances(device.name or device.kind, threads, command))
         self.folder.event("started", {"attempt": record.journal.attempt})
         try:
             yield from self._work(record, device, threads)

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from pipeline import models
 from pipeline.anatomy import find_blocks, linears
 from pipeline.models import Loaded
-from pipeline.scratch import Scratch
+from pipeline.scratch import LINE, Scratch
 from pipeline.spec.run import DType
 from pipeline.text import Tokens
 
@@ -57,7 +57,7 @@ class Bench:
         within = tuple(f"{path}." for path in (paths if index is None else paths[index : index + 1]))
         dense = self.dense()
         if self._scratch is None:
-            self._scratch = Scratch(self.folder, sum(weight.nbytes for weight in dense.values()), len(dense))
+            self._scratch = Scratch(self.folder, self.scratch_bytes())
         chosen = [name for name in dense if name.startswith(within)]
         for name in chosen:
             if name in self._changed:
@@ -65,6 +65,10 @@ class Bench:
             else:
                 self._changed[name] = self._scratch.copy(dense[name])
         self._wear({name: self._changed[name] for name in chosen})
+
+    def scratch_bytes(self) -> int:
+        """The size of the scratch file once there is one."""
+        return sum(weight.nbytes + LINE for weight in self.dense().values())
 
     def dense(self) -> dict[str, Tensor]:
         """The dense weights of all linears inside blocks, by their dotted paths."""

@@ -13,6 +13,7 @@ from pipeline.attempt import Attempt, logged
 from pipeline.devices import DeviceError
 from pipeline.engine import Ended, Told
 from pipeline.progress import Report
+from pipeline.record import AnotherModel
 from pipeline.worker import failure
 from store.errors import JournalFull
 
@@ -62,7 +63,8 @@ def keep_company(members: Sequence[Member]) -> Iterator[Told | Ended]:
     try:
         for member in members:
             yield from member.onward()
-            if member.error is not None and member.attempt.course.report.stage == "load":
+            at_load = member.attempt.course.report.stage == "load"
+            if member.error is not None and at_load and not isinstance(member.error, AnotherModel):
                 raise member.error
             if member.wish is not None and len(members) > 1:
                 yield member.told(Report(member.wish.stage, detail="until the others are pruned", waiting=True))

@@ -200,7 +200,7 @@ class Dispatch:
         if failure.kind in ENDS_THE_CALL:
             raise Halt(failure.message, ENDS_THE_CALL[failure.kind])
         lines = self._give_up(job, failure.message)
-        if job.course.report.stage == "load":
+        if job.course.report.stage == "load" and failure.kind != "AnotherModel":
             for other in [other for other in self._queue if other.todo.affinity == job.todo.affinity]:
                 self._queue.remove(other)
                 self._give_up(other, failure.message)

@@ -26,8 +26,9 @@ from pipeline.comparisons import Comparison, Group, but_languages, finished, lab
 from pipeline.mask_reader import mapped_masks
 from pipeline.overlap import overlaps
 from pipeline.prune import prune
+from pipeline.record import noted
 from pipeline.spec.sources import is_self
-from pipeline.work import noted, target
+from pipeline.work import target
 from store.folders import RunFolder
 from store.journal import Journal
 

@@ -1,7 +1,6 @@
 """Making a run's pruned model out of the dense one: by pruning, or by applying the masks of an earlier attempt."""
 
 import logging
-from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
@@ -14,17 +13,18 @@ from pipeline.bench import BENCH
 from pipeline.checkpoint import adopt
 from pipeline.kernels.products import products_of
 from pipeline.linear_names import check_names
+from pipeline.mask_check import is_there
 from pipeline.mask_file import MaskFile
-from pipeline.masks import MaskSummary, apply_masks, read_masks
+from pipeline.masks import MaskSummary, apply_masks
 from pipeline.models import Loaded, load_weights, locate
 from pipeline.progress import Report, part
 from pipeline.prune import BlockPruned, prune
+from pipeline.recorded import PRODUCTS
 from pipeline.spec import CalibrationSpec, Checkpoint, Dense, RunSpec
 from pipeline.spec.sources import is_self
 from pipeline.text import Tokens
 from pipeline.text.self_calibration import Author, self_calibration_tokens
-from pipeline.work import Work, noted
-from store.folders import RunFolder
+from pipeline.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +33,13 @@ PREVIEW_PASS = 0.8
 
 
 def make(work: Work) -> Iterator[Report]:
-    """Prune the model on the bench in place. Its masks are in the run's folder afterwards."""
+    """Prune the model on the bench in place. Its masks are in the run's folder afterwards.
+
+    Raises AnotherModel, before anything is written over, where the run has measurements of another model.
+    """
     run = work.run
     if isinstance(run.method, Dense):
+        work.record.made({})
         return
     if is_there(run, work.folder):
         yield Report("apply")
@@ -51,22 +55,6 @@ def make(work: Work) -> Iterator[Report]:
         tokens = yield from _calibrate(work, asked)
         yield Report("calibrate", 1.0)
     yield from _prune(work, tokens)
-
-
-def is_there(run: RunSpec, folder: RunFolder) -> bool:
-    """Whether dense weights and the run's folder give the pruned model: the masks are whole, and those that the
-    run's journal speaks of."""
-    if isinstance(run.method, Dense):
-        return True
-    expected = Counter(row["sha256"] for row in noted(folder, "mask_summary"))
-    if not run.method.keeps_weights or not expected or not folder.masks.exists():
-        return False
-    try:
-        found = Counter(mask.sha256 for _, mask in read_masks(folder.masks))
-    except ValueError as error:
-        log.warning("%s; pruning again", error)
-        return False
-    return found == expected
 
 
 def pruning(
@@ -96,6 +84,7 @@ def calibration(
 def _calibrate(work: Work, spec: CalibrationSpec) -> Generator[Report, None, Tokens]:
     """The calibration tokens, noted in the run's journal with the documents they came from."""
     tokens = yield from calibration(spec, work.run.seed or 0, work.loaded, work.device)
+    work.recorded.check_text(tokens, spec.source)
     rows = [
         {
             "sequence": index,
@@ -114,17 +103,8 @@ def _calibrate(work: Work, spec: CalibrationSpec) -> Generator[Report, None, Tok
     return tokens
 
 
-def _note_checkpoint(work: Work, path: str) -> None:
-    """Which checkpoint it is, noted beside what is noted already."""
-    weights = locate(path)
-    known = [work.record.values.get("note"), f"checkpoint of {weights.source} at {weights.revision}"]
-    work.record.write("running", {"note": "; ".join(filter(None, known))})
-
-
 def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     yield Report("prune")
-    if isinstance(work.run.method, Checkpoint):
-        _note_checkpoint(work, work.run.method.path)
     statistics, begun = None, 0.0
     if work.run.method.preview and tokens is not None:
         begun = PREVIEW_PASS
@@ -133,8 +113,16 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     BENCH.change(1)  # always one ahead (see `prune`)
     summaries: list[MaskSummary] = []
     n_removed = n_weights = 0
+    if work.record.n_measured and not work.recorded.knows_weights:
+        log.warning(
+            "%s: no hash of its weights was noted, so nobody can tell whether they come out as they were. %s",
+            work.folder.run_id,
+            work.recorded.differences,
+        )
+    remaking = work.recorded.remaking(work.loaded.model)
     with MaskFile(work.folder.masks) as file:
         for block in pruning(work.run, work.loaded.model, tokens, work.device, statistics):
+            remaking.add(block)
             for name, mask in block.masks.items():
                 file.add(name, mask)
             summaries += block.summaries()
@@ -144,15 +132,24 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
             if done + 1 < block.n_blocks:
                 BENCH.change(done + 1)
             yield Report("prune", begun + (1 - begun) * done / block.n_blocks, f"block {done} of {block.n_blocks}")
+        weights_sha256 = remaking.result()
     if summaries:
         path = f"{work.folder.run_id}/{work.folder.masks.name}"
         work.record.journal.write("mask_summary", [{**vars(summary), "path": path} for summary in summaries])
     else:
         work.folder.masks.unlink()  # quantised, or all left dense
-    facts: dict[str, Any] = {"sparsity_reached": n_removed / n_weights if n_weights else None}
-    if tokens is not None and work.run.arithmetic == "fast":
-        facts["versions"] = {**work.record.values["versions"], "float32 products of": products_of(work.device)}
-    work.record.write("running", facts)
+    facts = {"sparsity_reached": n_removed / n_weights if n_weights else None, "weights_sha256": weights_sha256}
+    work.record.made({**facts, **_made_of(work, tokens)})
+
+
+def _made_of(work: Work, tokens: Tokens | None) -> dict[str, Any]:
+    """Columns of table `run` that tell by what products the model was made, or which checkpoint it is."""
+    if isinstance(work.run.method, Checkpoint):
+        weights = locate(work.run.method.path)
+        return {"note": "; ".join([*work.notes, f"checkpoint of {weights.source} at {weights.revision}"])}
+    if tokens is None or work.run.arithmetic != "fast":
+        return {}
+    return {"versions": {**work.record.here["versions"], PRODUCTS: products_of(work.device)}}
 
 
 def _preview(work: Work, tokens: Tokens) -> Generator[Report, None, dict[str, Any]]:

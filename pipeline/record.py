@@ -16,21 +16,33 @@ from pipeline.spec.calibration import parse_languages
 from pipeline.spec.methods import GPTQ, Checkpoint, Dense
 from store.errors import Busy, StoreError
 from store.folders import RunFolder, State
-from store.journal import Journal, next_attempt
+from store.journal import Journal, next_attempt, units
 from store.segments import segments_in
 
 MAX_DEATHS = 3
 """A run whose worker died this often is given up."""
 
+HOW_MADE = ("versions", "git_commit", "git_dirty", "host", "device", "threads")
+"""Columns that tell where and with what a model was made."""
+
 Values = Mapping[str, Any]
+
+
+class AnotherModel(RuntimeError):
+    """A model that was to be made again and came out as another one: what differs, and what to do."""
 
 
 @dataclass
 class Record:
-    """One attempt at a run, known in the store by what was written last."""
+    """One attempt at a run, known in the store by what was written last.
+
+    here: the circumstances of this attempt. n_measured: what earlier ones measured; such a run stays the model it is.
+    """
 
     journal: Journal
     values: dict[str, Any] = field(default_factory=dict)
+    here: dict[str, Any] = field(default_factory=dict)
+    n_measured: int = 0
 
     @classmethod
     def open(cls, folder: RunFolder, run: RunSpec, grid: str) -> "Record":
@@ -40,6 +52,17 @@ class Record:
         queued = (folder.path / "spec.json").stat().st_mtime
         values.setdefault("created_at", datetime.fromtimestamp(queued, UTC))
         return cls(Journal(folder, attempt), values)
+
+    def begin(self, here: Values) -> None:
+        """Note that an attempt begins. How the run's model was made stays noted until it is made again (`made`)."""
+        self.here, self.n_measured = dict(here), len(units(self.journal.folder))
+        is_made = self.n_measured or self.values.get("weights_sha256")
+        keep = {name for name in HOW_MADE if is_made and self.values.get(name) is not None}
+        self.write("running", {name: value for name, value in here.items() if name not in keep})
+
+    def made(self, news: Values) -> None:
+        """Note that the run's model was made in this attempt, and what is known of it."""
+        self.write("running", {name: self.here[name] for name in HOW_MADE if name in self.here} | {**news})
 
     def write(self, status: str, news: Values) -> None:
         """Add `news` (columns of table `run`) and write the row."""
@@ -137,3 +160,12 @@ def as_written(folder: RunFolder) -> dict[str, Any]:
             row = polars.read_parquet(path).to_dicts()[-1]
             return {name: value for name, value in row.items() if name not in ("run_id", "run_key", "written_at")}
     return {}
+
+
+def noted(folder: RunFolder, table: str) -> list[dict[str, Any]]:
+    """The rows of a run's last segment of a table; none where there is none or it can't be read."""
+    segments = [segment for segment in segments_in(folder.journal) if segment.table == table]
+    try:
+        return polars.read_parquet(segments[-1].path).to_dicts() if segments else []
+    except (OSError, polars.exceptions.PolarsError):
+        return []

@@ -22,14 +22,13 @@ differently at another place, and an unchanged weight must give unchanged number
 
 
 class Scratch:
-    """Room for `n_tensors` tensors of `n_bytes` together, on the disk of `folder`.
+    """Room for tensors of `size` bytes together, a LINE more for each, on the disk of `folder`.
 
     Raises OSError where there is no room: it is taken at once, because a mapped file that finds a full disk later
     kills the process.
     """
 
-    def __init__(self, folder: Path, n_bytes: int, n_tensors: int) -> None:
-        size = n_bytes + n_tensors * LINE
+    def __init__(self, folder: Path, size: int) -> None:
         free = shutil.disk_usage(folder).free
         if free < size:
             told = (
@@ -45,7 +44,10 @@ class Scratch:
         self._end = 0
 
     def copy(self, weight: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
-        """A copy of a weight that may be written to. Raises ValueError when the room is used up."""
+        """A copy of a weight that may be written to. Raises ValueError when the room is used up.
+
+        It has a storage of its own: tensors that share one are copied into memory when transformers saves a model.
+        """
         place = weight.data_ptr() % LINE
         if place % weight.itemsize:  # some checkpoints begin a tensor anywhere
             place = 0
@@ -53,4 +55,5 @@ class Scratch:
         self._end = start + weight.nbytes
         if self._end > len(self._bytes):
             raise ValueError(f"{len(self._bytes)} bytes of scratch are not enough for another {weight.nbytes}")
-        return self._bytes[start : self._end].view(weight.dtype).view(weight.shape).copy_(weight)
+        place_of_its_own = torch.from_numpy(self._bytes[start : self._end].numpy())
+        return place_of_its_own.view(weight.dtype).view(weight.shape).copy_(weight)

@@ -2,24 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import polars
 import torch
 from torch import Tensor
 
 from pipeline.bench import BENCH
 from pipeline.devices import Device, DeviceError
+from pipeline.mask_check import is_there
 from pipeline.models import Loaded
+from pipeline.outcome import plural
 from pipeline.plan import Todo
 from pipeline.progress import Report
-from pipeline.record import Record
-from pipeline.spec import RunSpec
+from pipeline.record import Record, noted
+from pipeline.recorded import Recorded
+from pipeline.spec import Checkpoint, Dense, RunSpec
 from pipeline.spec.tasks import Task
 from pipeline.together import walks
 from store.folders import RunFolder
-from store.segments import segments_in
 
 if TYPE_CHECKING:
     from pipeline.shared_walk import Wish
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class Work:
     """A run under way: everything finished goes to its record's journal at once.
 
-    aside: the weights of its model's linears, where that is not the one on the bench.
+    recorded: the model that earlier measurements are of. aside: the weights of its model's linears, where that is not
+    the one on the bench.
     """
 
     run: RunSpec
@@ -37,11 +39,17 @@ class Work:
     record: Record
     device: torch.device
     loaded: Loaded
+    recorded: Recorded = field(default_factory=Recorded)
     aside: dict[str, Tensor] | None = None
 
     def noted(self, table: str) -> list[dict[str, Any]]:
         """The rows of a table that the run writes as a whole, as last written."""
         return noted(self.folder, table)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of the dense model."""
+        return [f"weights of {self.loaded.source}"] if self.loaded.source.startswith("package:") else []
 
 
 def begin(
@@ -53,16 +61,17 @@ def begin(
     """
     from pipeline import measurements, pruned_model
 
-    if not todo.missing and not todo.tasks and pruned_model.is_there(todo.run, folder):
+    if not todo.missing and not todo.tasks and _was_made(todo.run, record):
         return  # killed after the last measurement: only the record is missing
     torch.set_num_threads(threads)
     on = target(device)
     yield Report("load")
     BENCH.folder = folder.path
     loaded = BENCH.take(todo.run.model, todo.run.dtype)
-    record.write("running", _facts(loaded))
+    work = Work(todo.run, folder, record, on, loaded, _recorded(record, on))
+    work.recorded.check_model(loaded)
+    record.write("running", _facts(work))
     yield Report("load", 1.0)
-    work = Work(todo.run, folder, record, on, loaded)
     yield from pruned_model.make(work)
     if todo.missing and not alone:
         work.aside = BENCH.hand_over()
@@ -90,24 +99,40 @@ def _tasks(work: Work, tasks: tuple[Task, ...]) -> Iterator[Report]:
                 yield replace(report, fraction=(same.index(task) + report.fraction) / len(same))
 
 
-def noted(folder: RunFolder, table: str) -> list[dict[str, Any]]:
-    """The rows of a run's last segment of a table; none where there is none or it can't be read."""
-    segments = [segment for segment in segments_in(folder.journal) if segment.table == table]
-    try:
-        return polars.read_parquet(segments[-1].path).to_dicts() if segments else []
-    except (OSError, polars.exceptions.PolarsError):
-        return []
+def _was_made(run: RunSpec, record: Record) -> bool:
+    """Whether all that is to be known of the run's model is in its folder."""
+    if isinstance(run.method, Dense) or run.method.keeps_weights:
+        return is_there(run, record.journal.folder)
+    return record.values.get("weights_sha256") is not None
 
 
-def _facts(loaded: Loaded) -> dict[str, Any]:
-    """The columns of table `run` that the loaded model tells."""
-    model = loaded.model
+def _recorded(record: Record, device: torch.device) -> Recorded:
+    """The model that the run's measurements are of; anything where there are none."""
+    folder = record.journal.folder
+    if not record.n_measured:
+        return Recorded(device=device)
+    threads = record.values.get("threads")
+    return Recorded.of(
+        folder,
+        dict(record.values),
+        record.here,
+        device,
+        f". What was measured ({plural(record.n_measured, 'number')}) stays as it is, and nothing is added. Run it "
+        f"again as it was made (--retry-failed --threads {threads}), or delete {folder.path}, so that everything is "
+        "measured anew",
+    )
+
+
+def _facts(work: Work) -> dict[str, Any]:
+    """The columns of table `run` that the loaded model tells. (A checkpoint's note is written with its weights.)"""
+    loaded, model = work.loaded, work.loaded.model
+    note = {} if isinstance(work.run.method, Checkpoint) else {"note": "; ".join(work.notes) or None}
     return {
         "model_revision": loaded.revision,
         "dtype": str(model.dtype).removeprefix("torch."),
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "n_blocks": model.config.get_text_config().num_hidden_layers,
-        "note": f"weights of {loaded.source}" if loaded.source.startswith("package:") else None,
+        **note,
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of schema.sql. A store with a higher one is refused."""
 
 ROOM = Path(__file__).parent

@@ -71,11 +71,12 @@ CREATE TABLE run(
   git_dirty BOOLEAN,                      -- whether that checkout had changes
   host VARCHAR,                           -- machine
   username VARCHAR,                       -- who ran it
-  device VARCHAR,                         -- 'cpu', or the card's name
+  device VARCHAR,                         -- 'cpu', or the card's name: where the model was pruned, as versions, commit, host and threads
   threads INTEGER,                        -- CPU threads given to torch
   command VARCHAR,                        -- command line
   calibration_sha256 VARCHAR,             -- hash of the calibration tokens
   calibration_documents INTEGER,          -- documents that the calibration tokens came from
+  weights_sha256 VARCHAR,                 -- hash of the pruned model: of each linear inside blocks its dotted path and its weight's bytes; NULL for dense, and where it was not noted yet
   paper_table INTEGER,                    -- number of the paper's table (source 'paper')
   note VARCHAR,                           -- remarks for the reader
   written_at TIMESTAMPTZ NOT NULL         -- when this row was written by the run

@@ -1,8 +1,11 @@
 """The command that hands a pruned model on."""
 
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -20,8 +23,8 @@ def export_model(
     Weights as safetensors, configuration, tokenizer, and a model card with the run's settings, where everything
     comes from, and its numbers; AutoModelForCausalLM.from_pretrained(DIR) loads it. Of methods that leave kept
     weights alone (wanda, ria, magnitude) it is rebuilt from the dense model and the run's masks; of the others
-    (sparsegpt, wanda_update, gptq) it is pruned once more, with the run's number of threads, and checked against
-    its masks.
+    (sparsegpt, wanda_update, gptq) it is pruned once more, with the run's number of threads, and must come out as it
+    was.
 
     \b
     Examples:
@@ -30,7 +33,21 @@ def export_model(
       calib-explorer export-model sparsegpt-0.5-en-s1 /data/out/en --store /data/table-1/results.duckdb
     """
     command = [sys.executable, "-m", "pipeline.export", run, str(folder), "--store", str(store)]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+    raise typer.Exit(_run(command))
+
+
+def _run(command: Sequence[str]) -> int:
+    """The exit code of a process that is handed every signal that would end this one: it puts away what it has begun,
+    however long that takes."""
+    child = subprocess.Popen(command)
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        child.send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, pass_on)
+    return child.wait()
 
 
 commands: Commands = {"export-model": export_model}

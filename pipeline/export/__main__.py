@@ -3,19 +3,39 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
+from pipeline import stopping
 from pipeline.devices import Device, DeviceError, bind, choose, holders, try_claim
 from pipeline.export import chosen as choice
 from pipeline.export.chosen import Chosen, ExportError
 from pipeline.outcome import BAD_INPUT, INTERRUPTED
+from pipeline.record import AnotherModel
 from pipeline.spec import GridError
 from store.errors import StoreError
 
 PATIENCE_S = 5.0
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends an export; it then removes what it has begun to write."""
+
+
+def command(arguments: Sequence[str]) -> int:
+    """`main` as a process, which signals end in good order."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, _stop)
+    try:
+        return main(arguments)
+    except BaseException:
+        if stopping.is_asked():
+            return INTERRUPTED
+        raise
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,8 +51,6 @@ def main(arguments: Sequence[str]) -> int:
         found = choice.choose(runs, options.run)
         os.environ["OMP_NUM_THREADS"] = str(found.record.get("threads") or 1)  # masks depend on it
         _export(found, options.store, runs, options.target)
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except (ExportError, StoreError, DeviceError, GridError) as error:
         print(f"calib-explorer: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -46,16 +64,19 @@ def _export(found: Chosen, store: Path, runs: Path, target: Path) -> None:
         import torch
 
         from pipeline import models
+        from pipeline.bench import Bench
         from pipeline.export import card, made, written
         from pipeline.methods import CannotPrune
         from pipeline.text import TextError
 
         torch.set_num_threads(int(found.record.get("threads") or 1))
         try:
-            loaded = models.load(found.run.model, found.run.dtype)
-            written.check_space(loaded, target)
-            how = made.make(found, loaded, torch.device(device.kind), _say)
-        except (models.ModelError, CannotPrune, TextError) as error:
+            written.sweep(target)
+            bench = Bench(written.disk_of(target))
+            loaded = bench.take(found.run.model, found.run.dtype)
+            written.check_space(bench, target)
+            how = made.make(found, bench, torch.device(device.kind), device.name or device.kind, _say)
+        except (models.ModelError, CannotPrune, TextError, AnotherModel, OSError) as error:
             raise ExportError(str(error)) from error
         text = card.card(found, loaded, how, store, runs)
         n_bytes = written.write(loaded, found.run.model, text, target)
@@ -75,10 +96,16 @@ def _device(found: Chosen) -> Iterator[Device]:
         yield device
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    stopping.stop(number, frame)
+
+
 def _say(text: str) -> None:
     print(text, flush=True)
 
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(command(sys.argv[1:]))

@@ -65,7 +65,8 @@ def _front_matter(chosen: Chosen, loaded: Loaded) -> str:
 def _summary(chosen: Chosen, loaded: Loaded, how: str) -> str:
     at, reached = chosen.run.coordinates, chosen.record.get("sparsity_reached")
     calibration = f", calibrated on {at.calibration}" if at.calibration else ""
-    sentences = [f"{loaded.name} after {at.method} ({at.pattern}){calibration}."]
+    pattern = f" ({at.pattern})" if at.pattern else ""
+    sentences = [f"{loaded.name} after {at.method}{pattern}{calibration}."]
     if reached is not None:
         sentences.append(f"{reached:.2%} of the weights in the pruned linears are 0; they are stored as zeros.")
     if group_of(at.pattern):

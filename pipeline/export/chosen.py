@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.launch import run_spec
+from pipeline.mask_check import is_there
 from pipeline.record import as_written
 from pipeline.spec import Checkpoint, Dense, RunSpec
 from store.folders import RunFolder, run_folders
@@ -20,11 +21,15 @@ class ExportError(RuntimeError):
 
 @dataclass(frozen=True)
 class Chosen:
-    """A finished run: its folder, its settings, its row of table `run`."""
+    """A finished run: its folder, its settings, its row of table `run`.
+
+    has_masks: dense weights and its masks are its model.
+    """
 
     folder: RunFolder
     run: RunSpec
     record: dict[str, Any]
+    has_masks: bool = False
 
 
 def choose(runs: Path, name: str) -> Chosen:
@@ -49,9 +54,7 @@ def named(runs: Path, name: str) -> RunFolder:
 
 def is_cheap(chosen: Chosen) -> bool:
     """True where masks are applied, or another model's weights taken: nothing is pruned."""
-    method = chosen.run.method
-    assert not isinstance(method, Dense)
-    return isinstance(method, Checkpoint) or (method.keeps_weights and chosen.folder.masks.exists())
+    return isinstance(chosen.run.method, Checkpoint) or chosen.has_masks
 
 
 def _finished(folder: RunFolder) -> Chosen:
@@ -66,7 +69,7 @@ def _finished(folder: RunFolder) -> Chosen:
         )
     if isinstance(run.method, Dense):
         raise ExportError(f"run {folder.run_id} is {run.model} as it is: there is nothing to export")
-    return Chosen(folder, run, as_written(folder))
+    return Chosen(folder, run, as_written(folder), is_there(run, folder))
 
 
 def check_target(target: Path) -> None:

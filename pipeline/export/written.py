@@ -1,10 +1,15 @@
 """Writing a model as a folder that `AutoModelForCausalLM.from_pretrained` loads: whole or not at all."""
 
 import errno
+import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
+import psutil
+
+from pipeline.bench import Bench
 from pipeline.export.chosen import ExportError
 from pipeline.models import Loaded, locate
 from pipeline.models.quiet import no_progress_bars
@@ -17,12 +22,28 @@ PAPERS = ("LICEN[CS]E*", "NOTICE*", "*TERMS*", "USE_POLICY*")
 """Files that a licence wants passed on."""
 
 
-def check_space(loaded: Loaded, target: Path) -> None:
-    """Raise ExportError unless the model fits where `target` will be."""
-    storages = {parameter.data_ptr(): parameter.nbytes for parameter in loaded.model.parameters()}  # tied ones once
-    needed = sum(storages.values()) + BESIDE_WEIGHTS
-    there = next(folder for folder in target.absolute().parents if folder.is_dir())
-    if (free := shutil.disk_usage(there).free) < needed:
+def disk_of(target: Path) -> Path:
+    """A folder that is there, on the disk that `target` will be on."""
+    return next(folder for folder in target.absolute().parents if folder.is_dir())
+
+
+def sweep(target: Path) -> None:
+    """Remove what exports of `target` left behind that were killed: hidden folders of processes of this machine that
+    are no more."""
+    begin = _hidden(target)
+    for left in disk_of(target).iterdir():
+        process = left.name.removeprefix(begin).partition("-")[0]
+        if left.name.startswith(begin) and process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def check_space(bench: Bench, target: Path) -> None:
+    """Raise ExportError unless the model, and what the bench puts aside to make it, fit where `target` will be."""
+    assert bench.loaded is not None
+    parameters = bench.loaded.model.parameters()
+    storages = {parameter.data_ptr(): parameter.nbytes for parameter in parameters}  # tied ones once
+    needed = sum(storages.values()) + bench.scratch_bytes() + BESIDE_WEIGHTS
+    if (free := shutil.disk_usage(disk_of(target)).free) < needed:
         raise ExportError(
             f"no space for {target}: {needed / MB:,.0f} MB are needed, {free / MB:,.0f} MB are free; make room, or "
             "give a folder on another disk"
@@ -36,7 +57,8 @@ def write(loaded: Loaded, model: str, card: str, target: Path) -> int:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as name:
+        prefix = f"{_hidden(target)}{os.getpid()}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as name:
             made = Path(name) / "made"
             made.mkdir()
             with no_progress_bars():
@@ -55,3 +77,8 @@ def write(loaded: Loaded, model: str, card: str, target: Path) -> int:
         why = "no space left" if full else f"cannot be written ({error.strerror or error})"
         raise ExportError(f"{target}: {why}; nothing was left behind") from error
     return n_bytes
+
+
+def _hidden(target: Path) -> str:
+    """How the folders are called that exports of `target` on this machine work in; the process id comes next."""
+    return f".{target.name}-{socket.gethostname()}-"

@@ -16,6 +16,9 @@ SWITCH = "CALIB_EXPLORER_PRODUCTS"
 """Environment variable: "bfloat16" lets float32 inputs be rounded to it where that is faster, "float32" has them
 multiplied as they are. If it is not set, they keep at least 16 significant bits."""
 
+WORDS = ("", "float32", "bfloat16")
+"""What it can be; "": not set."""
+
 
 @contextmanager
 def fast_products(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
@@ -42,16 +45,18 @@ def fast_products(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
 
 def products_of(device: torch.device) -> str:
     """What `fast_products` takes for a float32 here: "float32", "bfloat16 pairs" or "bfloat16". Raises ValueError."""
-    asked = _asked()
-    if device.type == "cpu" and asked == "bfloat16" and _may_round():
-        return "bfloat16"
-    return "bfloat16 pairs" if device.type == "cpu" and pairs_allowed() else "float32"
+    return _products(device, _asked())
+
+
+def word_for(products: str, device: torch.device) -> str | None:
+    """The word in SWITCH that makes `products_of` say `products` here; None where none does."""
+    return next((word for word in WORDS if _products(device, word) == products), None)
 
 
 def pairs_allowed() -> bool:
     """Whether float32 may be multiplied as pairs of bfloat16, and the processor can. (Gram matrices are, too, where
     linears may round to one.) Raises ValueError."""
-    return _asked() != "float32" and tiles.kernels() is not None
+    return _pairs(_asked())
 
 
 class _FastOperations(TorchFunctionMode):
@@ -76,6 +81,16 @@ class _FastOperations(TorchFunctionMode):
         return func(*args, **kwargs) if found is None else found
 
 
+def _products(device: torch.device, asked: str) -> str:
+    if device.type == "cpu" and asked == "bfloat16" and _may_round():
+        return "bfloat16"
+    return "bfloat16 pairs" if device.type == "cpu" and _pairs(asked) else "float32"
+
+
+def _pairs(asked: str) -> bool:
+    return asked != "float32" and tiles.kernels() is not None
+
+
 def _may_round() -> bool:
     """Whether torch's "medium" rounds here: on x86 with tiles only; elsewhere that depends on more."""
     return tiles.has_tiles() or platform.machine().lower() not in ("x86_64", "amd64")
@@ -83,6 +98,6 @@ def _may_round() -> bool:
 
 def _asked() -> str:
     asked = os.environ.get(SWITCH, "")
-    if asked not in ("", "float32", "bfloat16"):
+    if asked not in WORDS:
         raise ValueError(f"{SWITCH} is '{asked}'; it can be float32 or bfloat16, or not be set")
     return asked

@@ -86,5 +86,5 @@ class RunSpec(Frozen):
 
 def _amount(at: Coordinates) -> str:
     if at.pattern == "unstructured":
-        return f"{at.sparsity:.4g}"
+        return "unstructured" if at.sparsity is None else f"{at.sparsity:.4g}"
     return (at.pattern or "").replace(":", "of").replace("/", "-")

@@ -63,6 +63,8 @@ def test_a_name_tells_how_it_was_pruned(name: str, place: tuple[object, ...]) ->
 def test_what_is_said_in_the_grid_counts_more_than_the_name() -> None:
     run = RunSpec(model="demo", method=checkpoint(PUBLISHED, calibration="en+de", seed=3, of="sparsegpt"))
     assert run.run_id.startswith("smollm2-135m-instruct-checkpoint-sparsegpt-0.5-de+en-s3-")
+    run = RunSpec(model="demo", method=checkpoint("/data/x", pattern="unstructured"))
+    assert run.run_id.startswith("smollm2-135m-instruct-checkpoint-x-unstructured-")
     assert checkpoint("x", pattern="2:4").known.sparsity == 0.5
     assert checkpoint("x", sparsity=0.3).known.pattern == "unstructured"
 

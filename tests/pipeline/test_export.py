@@ -16,19 +16,23 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from pipeline import text
-from pipeline.export import made, written
+from pipeline.bench import Bench
+from pipeline.export import card, made, written
 from pipeline.export.__main__ import main
-from pipeline.export.chosen import Chosen
+from pipeline.export.chosen import Chosen, choose, is_cheap
 from pipeline.launch import run_spec
 from pipeline.masks import read_masks, unpack
 from pipeline.models import Loaded
 from pipeline.progress import Report
 from pipeline.pruned_model import pruning
-from pipeline.spec import CalibrationSpec, RunSpec
+from pipeline.record import as_written
+from pipeline.spec import CalibrationSpec, Checkpoint, RunSpec
 from pipeline.spec.methods import GPTQ
 from pipeline.text import Tokens
 from pipeline.text.self_calibration import Author, self_calibration_tokens
+from store.database import create
 from store.folders import RunFolder, State, run_folders
+from store.journal import Journal
 
 GRID = tiny_grid.GRID.replace('["model"]', '["tied"]').replace('calibration = ["de", "en"]', 'calibration = ["de"]')
 METHODS = """{ name = "wanda", pattern = "2:4" }, { name = "sparsegpt" }, { name = "magnitude" },
@@ -90,9 +94,9 @@ def remade(place: tiny_grid.Place, name: str) -> PreTrainedModel:
     ("name", "how"),
     [
         ("wanda-2of4-de", "rebuilt from the dense weights and the run's masks"),
-        ("sparsegpt-0.5", "all 14 masks are those of the run"),
+        ("sparsegpt-0.5", "its weights and all 14 masks are those of the run"),
         ("magnitude", "rebuilt from the dense weights and the run's masks"),
-        ("gptq-4bit", "without masks there was nothing to check"),
+        ("gptq-4bit", "text; its weights are those of the run"),
     ],
 )
 def test_the_folder_gives_the_runs_logits(
@@ -117,16 +121,25 @@ def test_the_folder_gives_the_runs_logits(
 
 def test_the_card_tells_settings_origin_and_numbers(place: tiny_grid.Place, tmp_path: Path) -> None:
     assert export(place, "wanda-2of4-de", tmp_path / "out") == 0
-    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    spec = json.loads(card[card.index("```json") + 7 : card.index("```\n\n## Where")])
+    told = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    spec = json.loads(told[told.index("```json") + 7 : told.index("```\n\n## Where")])
     (folder,) = (folder for folder in run_folders(place.runs) if "wanda" in folder.run_id)
     assert run_spec(folder) == type(run_spec(folder)).model_validate(spec)
-    assert card.startswith("---\nlibrary_name: transformers\n")
-    assert "50.00% of the weights in the pruned linears are 0" in card
-    assert f"dense model: directory:{place.folder / 'tied'} at files-" in card
-    assert "| quantity | text | de | en |" in card
-    assert card.count("| of the dense model |") == 2  # perplexity and bits per byte
-    assert "| perplexity (ppl) |" in card
+    assert told.startswith("---\nlibrary_name: transformers\n")
+    assert "50.00% of the weights in the pruned linears are 0" in told
+    assert f"dense model: directory:{place.folder / 'tied'} at files-" in told
+    assert "| quantity | text | de | en |" in told
+    assert told.count("| of the dense model |") == 2  # perplexity and bits per byte
+    assert "| perplexity (ppl) |" in told
+
+
+def test_the_card_of_a_checkpoint_of_which_little_is_known(tmp_path: Path) -> None:
+    run = RunSpec(model="tiny", method=Checkpoint(name="checkpoint", path="/data/x"))
+    loaded = Loaded(build("llama"), tiny_tokenizer(), "tiny", "directory:tiny", "1", "")
+    store = tmp_path / "results.duckdb"
+    create(store)
+    chosen = Chosen(RunFolder.at(tmp_path / "runs", run.run_id), run, {})
+    assert "\n\ntiny after checkpoint. The weights were taken." in card.card(chosen, loaded, "taken", store, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +204,56 @@ def test_a_mask_that_comes_out_differently_is_told(
     assert "The run was made on cpu with 1 threads" in error
 
 
+def test_weights_that_come_out_differently_are_told(
+    place: tiny_grid.Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a quantised model, which has no masks: its record is made another's."""
+    shutil.copytree(place.runs, tmp_path / "runs")
+    (folder,) = (folder for folder in run_folders(tmp_path / "runs") if "gptq" in folder.run_id)
+    was = as_written(folder)
+    there = {**json.loads(was["versions"]), "torch": "1.0", "float32 products of": "bfloat16 quads"}
+    Journal(folder, 9).write("run", [{**was, "weights_sha256": "0" * 64, "versions": there}])
+    assert main(["gptq", str(tmp_path / "out"), "--store", str(tmp_path / "results.duckdb")]) == 2
+    told = capsys.readouterr()
+    assert "the pruned weights are not those that the run had (SHA-256" in told.err
+    assert "The run was made on cpu with 1 threads; torch 1.0 there" in told.err
+    products = "float32 products of bfloat16 quads there, float32 here (this machine cannot do them)"
+    assert products in told.err
+    assert products in told.out, "before it begins"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["sparsegpt", "gptq"])
+def test_other_products_give_the_runs_model_or_none(
+    place: tiny_grid.Place,
+    name: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CALIB_EXPLORER_PRODUCTS", "")
+    if export(place, name, tmp_path / "out"):
+        setting = "float32 products of float32 there, bfloat16 pairs here (CALIB_EXPLORER_PRODUCTS=float32 gives"
+        assert setting in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+    else:
+        monkeypatch.setenv("CALIB_EXPLORER_PRODUCTS", "float32")
+        found = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype="auto").eval()
+        assert torch.equal(logits(found), logits(remade(place, name)))
+
+
+def test_damaged_masks_are_made_again_where_the_run_was(
+    place: tiny_grid.Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(place.runs, tmp_path / "runs")
+    assert is_cheap(choose(tmp_path / "runs", "wanda"))
+    (folder,) = (folder for folder in run_folders(tmp_path / "runs") if "wanda" in folder.run_id)
+    folder.masks.write_bytes(folder.masks.read_bytes()[:-1])
+    assert not is_cheap(choose(tmp_path / "runs", "wanda"))
+    assert main(["wanda", str(tmp_path / "out"), "--store", str(tmp_path / "results.duckdb")]) == 0
+    assert "its weights and all 14 masks are those of the run" in capsys.readouterr().out
+
+
 def test_another_dense_model_is_told(
     place: tiny_grid.Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,7 +265,7 @@ def test_another_dense_model_is_told(
     shutil.copytree(folder.path, made.path)
     (made.path / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
     assert main(["wanda", str(tmp_path / "out"), "--store", str(tmp_path / "results.duckdb")]) == 2
-    assert "is another one now: the run pruned revision files-" in capsys.readouterr().err
+    assert "is another one now: the run has revision files-" in capsys.readouterr().err
 
 
 def test_a_text_that_the_model_wrote_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +281,8 @@ def test_a_text_that_the_model_wrote_is_written_again(tmp_path: Path, monkeypatc
         pass
     shutil.rmtree(tmp_path / "cache")
     folder = RunFolder.at(tmp_path / "runs", run.run_id).create({"run_id": run.run_id})
-    made.make(Chosen(folder, run, {"calibration_sha256": tokens.sha256}), models[1], cpu, told.append)
+    bench = Bench(tmp_path, models[1])
+    made.make(Chosen(folder, run, {"calibration_sha256": tokens.sha256}), bench, cpu, "cpu", told.append)
     assert "writing de" in told
     ours, theirs = (each.model.state_dict() for each in models)
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
