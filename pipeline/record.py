@@ -90,6 +90,7 @@ def settings(run: RunSpec) -> dict[str, Any]:
         "numerics": None if isinstance(method, (Dense, Checkpoint)) else run.arithmetic,
         "calibration": at.calibration,
         "calibration_languages": list(parse_languages(text["languages"])) if at.calibration else None,
+        "calibration_shares": list(run.calibration.shares().values()) if run.calibration else None,
         "calibration_source": text.get("source"),
         "samples": text.get("samples"),
         "length": text.get("length"),

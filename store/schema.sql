@@ -50,6 +50,7 @@ CREATE TABLE run(
   numerics VARCHAR,                       -- 'exact' (the reference's order of operations) or 'fast'
   calibration VARCHAR,                    -- calibration languages sorted and joined by '+'; NULL when the method reads no text
   calibration_languages VARCHAR[],        -- the same as a list, in the listed order
+  calibration_shares INTEGER[],           -- calibration sequences of each of them, in the listed order
   calibration_source VARCHAR,             -- corpus, directory or token file of the calibration text
   samples INTEGER,                        -- calibration sequences
   length INTEGER,                         -- tokens in each calibration sequence

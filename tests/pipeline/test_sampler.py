@@ -68,6 +68,13 @@ def test_packing_is_documents_in_some_order_each_once_each_ended() -> None:
     assert [document.sha256 for document in drawn.documents] == [texts[d.id].sha256 for d in drawn.documents]
 
 
+def row_of(row: list[int], whole: dict[str, list[int]]) -> str:
+    """The document that a window is of."""
+    return next(
+        name for name, ids in whole.items() if any(ids[begin : begin + 16] == row for begin in range(len(ids) - 16))
+    )
+
+
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_a_window_is_a_piece_of_one_document_that_is_longer(in_memory: bool) -> None:
     shelf = Shelf((2, 30, 3, 30, 60, 2, 30, 30, 30, 30, 30), in_memory)
@@ -80,6 +87,10 @@ def test_a_window_is_a_piece_of_one_document_that_is_longer(in_memory: bool) -> 
             ids[begin : begin + 16] == row for ids in encoded for begin in range(len(ids) - 16) if len(ids) > 16
         ), "no document holds this window, or only at its very end, which the reference never takes"
     assert all(document.n_tokens > 16 for document in drawn.documents)
+    whole = {text.id: ids for text, ids in zip(texts, encoded, strict=True)}
+    firsts = [whole[at.id][at.first_token or 0 :][:16] for at in drawn.documents]
+    assert all(at.first_token is not None for at in drawn.documents)
+    assert firsts == list({row_of(row, whole): row for row in reversed(drawn.ids.tolist())}.values())[::-1]
 
 
 def test_windows_repeat_documents_as_the_reference_does() -> None:
