@@ -85,7 +85,7 @@ def test_zeros_are_the_mask_and_weights_are_taken(family: str) -> None:
 
 
 def test_a_setting_that_names_no_linear_of_the_model_is_told() -> None:
-    with pytest.raises(ValueError, match=r"no linear 'down_prj' in the model's blocks; did you mean 'mlp\.down_proj'"):
+    with pytest.raises(ValueError, match=r"no linear 'down_prj' .* did you mean 'mlp\.down_proj'"):
         next(adopt(build("llama"), build("llama"), "theirs", checkpoint(skip_linears=["down_prj"])))
 
 
