@@ -1,79 +1,27 @@
-"""The next block's weights on their way to the accelerator while the current block computes.
+"""The next block's weights on their way to the accelerator, and changed ones home, while the current block computes.
 
 A thread copies them, mapped from disk or in host memory as they are, into pinned memory piece by piece, and sends
 each piece on by a stream beside the current one. Who takes a weight has the current stream wait for it: the host
-waits for the thread alone.
+waits for the thread alone. Home it goes the other way round.
 """
 
 import logging
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import cycle
 from threading import Event
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.residence import free_bytes
-
-PIECE, N_PIECES = 2**25, 2
-"""Bytes of pinned memory: one piece is filled while another is on its way."""
+from pipeline.lane import CudaLane, Lane, Stages, pieces
+from pipeline.residence import Moved, free_bytes
 
 SHARE = 0.25
 """Of an accelerator's free memory that the next block may take; a larger one is copied when its turn comes."""
 
 log = logging.getLogger(__name__)
-
-
-class Lane(Protocol):
-    """A stream beside the current one: all that is asked of CUDA is asked here. A mark is a point in the stream."""
-
-    def entered(self) -> AbstractContextManager[Any]:
-        """While open, this thread's memory and copies are the lane's."""
-
-    def pinned(self, n_bytes: int) -> Tensor:
-        """Host memory to copy from."""
-
-    def copy(self, there: Tensor, pinned: Tensor) -> None:
-        """Have it copied, in the order of the lane."""
-
-    def mark(self) -> Any:
-        """After all that was asked for."""
-
-    def wait(self, mark: Any) -> None:
-        """Until the lane has come to a mark."""
-
-    def hand_over(self, mark: Any, tensor: Tensor) -> None:
-        """The current stream, not the host, waits for the mark; from then on it has the tensor's memory too."""
-
-
-class CudaLane:
-    """A lane of a GPU's."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device, self._stream = device, torch.cuda.Stream(device)
-
-    def entered(self) -> AbstractContextManager[Any]:
-        return torch.cuda.stream(self._stream)
-
-    def pinned(self, n_bytes: int) -> Tensor:
-        return torch.empty(n_bytes, dtype=torch.uint8, pin_memory=True)
-
-    def copy(self, there: Tensor, pinned: Tensor) -> None:
-        there.copy_(pinned, non_blocking=True)
-
-    def mark(self) -> torch.cuda.Event:
-        return self._stream.record_event()
-
-    def wait(self, mark: torch.cuda.Event) -> None:
-        mark.synchronize()
-
-    def hand_over(self, mark: torch.cuda.Event, tensor: Tensor) -> None:
-        current = torch.cuda.current_stream(self._device)
-        current.wait_event(mark)
-        tensor.record_stream(current)
 
 
 @dataclass(frozen=True)
@@ -91,7 +39,7 @@ class _Home:
 
 
 class Prefetch:
-    """One block's weights, on their way to `device` or there. On a CPU it does nothing.
+    """One block's weights, on their way to `device` or there, and another's coming home. On a CPU it does nothing.
 
     lane: a GPU has one of its own.
     """
@@ -104,6 +52,8 @@ class Prefetch:
         self._homes: dict[int, _Home] = {}
         self._arriving: Future[tuple[dict[int, Tensor], Any]] | None = None
         self._unwanted = Event()
+        self._versions: dict[int, int] = {}
+        self._coming: Future[None] | None = None
 
     def start(self, block: nn.Module) -> None:
         """Begin to fetch a block's weights, as they are now, if there is room. Asked again, it goes on."""
@@ -116,9 +66,8 @@ class Prefetch:
         self._block = block
         self._homes = {id(weight): _Home(weight.data, weight._version) for weight in chosen}
         self._unwanted = Event()
-        self._worker = self._worker or ThreadPoolExecutor(1, "prefetch")
         data = {key: home.data for key, home in self._homes.items()}
-        self._arriving = self._worker.submit(_fetch, self._lane, self._device, data, self._unwanted)
+        self._arriving = self._thread().submit(_fetch, self._lane, self._device, data, self._unwanted)
 
     def take(self, parameter: nn.Parameter) -> Tensor | None:
         """The parameter's data on the device, once; None where they were not fetched, or are others by now."""
@@ -135,10 +84,38 @@ class Prefetch:
         self._lane.hand_over(mark, there)
         return there
 
+    def bring_home(self, moved: Iterable[Moved]) -> None:
+        """Begin to copy what was written to back to where it was before, as it is now."""
+        changed = [one for one in moved if one.changed and _alike(one.parameter, one.home)]
+        if self._lane is None or not changed:
+            return
+        self._versions = {id(one.parameter): one.parameter._version for one in changed}
+        self._lane.follow()
+        pairs = [(one.parameter.data, one.home) for one in changed]
+        self._coming = self._thread().submit(_bring_home, self._lane, pairs)
+
+    def is_home(self, parameter: nn.Parameter) -> bool:
+        """Whether the parameter as it is now was brought home. Waits for what is on its way."""
+        version = self._versions.pop(id(parameter), None)
+        if version is None or self._coming is None:
+            return False
+        if (error := self._coming.exception()) is not None:
+            log.warning("changed weights could not be brought home meanwhile: %s", error)
+        return error is None and parameter._version == version
+
+    def _thread(self) -> ThreadPoolExecutor:
+        self._worker = self._worker or ThreadPoolExecutor(1, "prefetch")
+        return self._worker
+
     def drop(self) -> None:
         """Let go of what was fetched and not taken."""
         self._unwanted.set()
         self._block, self._homes, self._arriving = None, {}, None
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    """Whether copying bytes will do."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.is_contiguous() and b.is_contiguous()
 
 
 def _fetch(
@@ -147,28 +124,20 @@ def _fetch(
     """In the thread: the copies, and the mark behind the last one."""
     found: dict[int, Tensor] = {}
     with lane.entered():
-        stages = cycle([_Stage(lane) for _ in range(N_PIECES)])
+        stages = Stages(lane)
         for key, home in data.items():
             found[key] = torch.empty_like(home, device=device)
-            parts = (tensor.view(-1).view(torch.uint8).split(PIECE) for tensor in (home, found[key]))
-            for source, target in zip(*parts, strict=True):
+            for source, target in pieces(home, found[key]):
                 if unwanted.is_set():
                     return {}, None
-                next(stages).send(source, target)
+                stages.send(source, target)
         return found, lane.mark()
 
 
-class _Stage:
-    """Pinned memory that pieces pass through."""
-
-    def __init__(self, lane: Lane) -> None:
-        self._lane, self._memory = lane, lane.pinned(PIECE)
-        self._mark: Any = None
-
-    def send(self, source: Tensor, target: Tensor) -> None:
-        """Copy a piece. Waits until the one before has left."""
-        if self._mark is not None:
-            self._lane.wait(self._mark)
-        piece = self._memory[: len(source)].copy_(source)
-        self._lane.copy(target, piece)
-        self._mark = self._lane.mark()
+def _bring_home(lane: Lane, changed: list[tuple[Tensor, Tensor]]) -> None:
+    """In the thread: those there to those at home."""
+    with lane.entered():
+        stages = Stages(lane)
+        for there, home in changed:
+            for source, target in pieces(there, home):
+                stages.receive(source, target)

@@ -2,49 +2,69 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 
-class Fetched(Protocol):
-    """Parameters' data that are on the device already."""
+@dataclass(frozen=True)
+class Moved:
+    """A parameter away from home, and its version when it came."""
+
+    parameter: nn.Parameter
+    home: Tensor
+    version: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether it was written to since."""
+        return self.parameter._version != self.version
+
+
+class Carrier(Protocol):
+    """Copies weights while others are worked on."""
 
     def take(self, parameter: nn.Parameter) -> Tensor | None:
-        """What the parameter is now, if it is there."""
+        """What the parameter is now, if it is on the device."""
+
+    def is_home(self, parameter: nn.Parameter) -> bool:
+        """Whether what the parameter is now was copied home."""
 
 
 @contextmanager
-def resident(modules: Iterable[nn.Module], device: torch.device, fetched: Fetched | None = None) -> Iterator[None]:
+def resident(
+    modules: Iterable[nn.Module], device: torch.device, carrier: Carrier | None = None
+) -> Iterator[list[Moved]]:
     """While open, the modules' own parameters and buffers (not their children's) are on `device`.
 
     Afterwards every parameter is the tensor it was before (mapped from disk, or in host memory); what was written to
     it in between is copied back, what was only read is not. Tied parameters stay tied.
-    fetched: what need not be copied now.
+    carrier: of what need not be copied now.
     """
-    moved: list[tuple[nn.Parameter, Tensor, int]] = []
+    moved: list[Moved] = []
     buffers: list[tuple[nn.Module, str, torch.device]] = []
     try:
         for module in modules:
             for parameter in module.parameters(recurse=False):
                 if parameter.device != device:
                     home = parameter.data
-                    there = None if fetched is None else fetched.take(parameter)
+                    there = None if carrier is None else carrier.take(parameter)
                     there = home.to(device) if there is None else there
                     if there is not home:  # "cuda" is no other place than "cuda:0"
                         parameter.data = there
-                        moved.append((parameter, home, parameter._version))
+                        moved.append(Moved(parameter, home, parameter._version))
             for name, buffer in module.named_buffers(recurse=False):
                 if buffer.device != device and (there := buffer.to(device)) is not buffer:
                     module._buffers[name] = there
                     buffers.append((module, name, buffer.device))
-        yield
+        yield moved
     finally:
-        for parameter, home, version in reversed(moved):
-            if parameter._version != version:
-                home.copy_(parameter.data)
-            parameter.data = home
+        for one in reversed(moved):
+            if one.changed and not (carrier and carrier.is_home(one.parameter)):
+                one.home.copy_(one.parameter.data)
+            one.parameter.data = one.home
         for module, name, origin in buffers:
             module._buffers[name] = module.get_buffer(name).to(origin)
 

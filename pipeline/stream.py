@@ -31,7 +31,7 @@ from pipeline.inputs_only import InputsOnly
 from pipeline.kernels.products import fast_products
 from pipeline.prefetch import Prefetch
 from pipeline.rehearsal import Arguments, Rehearsal, rehearse, stubbed
-from pipeline.residence import resident
+from pipeline.residence import Moved, resident
 from pipeline.token_check import check_tokens
 
 PROBE_LENGTH, LOGITS = 32, 2**24
@@ -84,7 +84,7 @@ class BlockStream:
         self._outside = [module for module in model.modules() if id(module) not in inner]
         self._arguments: dict[int, tuple[Arguments, ...]] = {}
         self._n_done = 0
-        self._next = Prefetch(device)
+        self._next, self._moved = Prefetch(device), list[Moved]()
         with resident(self._outside, device):
             few = tokens[:1, :PROBE_LENGTH].to(device)
             self._rest = self._beside_hidden(few)
@@ -96,12 +96,13 @@ class BlockStream:
             raise RuntimeError("a BlockStream walks through its blocks once; make a new one")
         try:
             for index, block in enumerate(self._modules):
-                with resident(block.modules(), self.device, self._next):
+                with resident(block.modules(), self.device, self._next) as self._moved:
                     self._next.drop()
                     yield block
                     if self._n_done == index and index + 1 < len(self._modules):
                         _exhaust(self.advance())
         finally:
+            self._moved = []
             self._next.drop()
 
     @property
@@ -131,11 +132,12 @@ class BlockStream:
     def advance(self) -> Iterator[tuple[slice, Float[Tensor, "batch length features"]]]:
         """Every sequence through the current block; its outputs become the next block's inputs.
 
-        Yields rows and their outputs, on `device`. Meanwhile the next block's weights, as they are now, are fetched.
+        Yields rows and outputs, on `device`. The next block's weights, and home this one's, go as they are now.
         """
         block = self._modules[self._n_done]
-        for following in self._modules[self._n_done + 1 : self._n_done + 2]:
-            self._next.start(following)
+        if self._n_done + 1 < len(self._modules):
+            self._next.start(self._modules[self._n_done + 1])
+        self._next.bring_home(self._moved)
         for rows in self.batches:
             outputs = self._call(block, rows)
             self._hidden.write(rows, outputs)

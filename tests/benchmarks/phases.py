@@ -96,11 +96,11 @@ def watched(phases: Phases, spec: Any) -> Iterator[None]:
         return passes
 
     @contextmanager
-    def moved(*arguments: Any) -> Iterator[None]:
-        there: AbstractContextManager[None] = resident(*arguments)
-        within("copies", there.__enter__)()
+    def moved(*arguments: Any) -> Iterator[Any]:
+        there: AbstractContextManager[Any] = resident(*arguments)
+        found = within("copies", there.__enter__)()
         try:
-            yield
+            yield found
         finally:
             within("copies", there.__exit__)(*sys.exc_info())
 

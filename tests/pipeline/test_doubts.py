@@ -82,6 +82,25 @@ def test_pruning_reads_nothing(spec: Any, monkeypatch: pytest.MonkeyPatch) -> No
             assert eighths(found.mask).shape == (24 * 40 // 8,)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_a_gpu_is_not_waited_for(spec: Any) -> None:
+    weight = torch.randn(24, 40, device="cuda", dtype=torch.bfloat16)
+    inputs = torch.randn(2, 300, 40, device="cuda", dtype=torch.bfloat16)
+    expected = pruned(spec, weight, inputs)  # libraries wake up, Triton compiles
+    with doubts.gathering() as gathered:
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            found = pruned(spec, weight, inputs)
+            arrived = doubts.coming([] if found.mask is None else [eighths(found.mask)])
+            refuted = doubts.refuted({"": gathered})
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert refuted() is None
+    assert torch.equal(found.weight, expected.weight)
+    assert all(part.is_pinned() for part in arrived())
+
+
 @pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_an_accelerators_ways_lead_to_the_same(spec: Any) -> None:

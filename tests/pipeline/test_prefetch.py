@@ -26,7 +26,7 @@ class LateLane:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Tensor, Tensor]] = []
-        self.n_done = self.handed = 0
+        self.n_done = self.handed = self.n_followed = 0
         self.held: Event | None = None
 
     def entered(self) -> AbstractContextManager[Any]:
@@ -35,19 +35,22 @@ class LateLane:
     def pinned(self, n_bytes: int) -> Tensor:
         return torch.empty(n_bytes, dtype=torch.uint8)
 
-    def copy(self, there: Tensor, pinned: Tensor) -> None:
+    def copy(self, target: Tensor, source: Tensor) -> None:
         if self.held:
             assert self.held.wait(10)
-        self.asked.append((there, pinned))
+        self.asked.append((target, source))
 
     def mark(self) -> int:
         return len(self.asked)
 
     def wait(self, mark: int) -> None:
         while self.n_done < mark:
-            there, pinned = self.asked[self.n_done]
-            there.copy_(pinned)
+            target, source = self.asked[self.n_done]
+            target.copy_(source)
             self.n_done += 1
+
+    def follow(self) -> None:
+        self.n_followed += 1
 
     def hand_over(self, mark: int, tensor: Tensor) -> None:  # noqa: ARG002
         self.wait(mark)
@@ -60,7 +63,7 @@ def lane(monkeypatch: pytest.MonkeyPatch) -> LateLane:
     lane = LateLane()
     monkeypatch.setattr(stream, "Prefetch", partial(Prefetch, lane=lane))
     monkeypatch.setattr(prefetch, "free_bytes", lambda _: 2**30)
-    monkeypatch.setattr(prefetch, "PIECE", 500)
+    monkeypatch.setattr("pipeline.lane.PIECE", 500)
     return lane
 
 
@@ -80,6 +83,7 @@ def test_a_walk_is_the_same_with_blocks_fetched_ahead(family: str, lane: LateLan
     with_lane = walked(ahead)
     _, *later = ahead.model.layers
     assert lane.handed == sum(1 for block in later for _ in block.parameters())
+    assert lane.n_followed == len(later)  # all but the last block's come home meanwhile
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "Prefetch", Prefetch)
         alone = walked(plain)
@@ -138,7 +142,7 @@ def test_what_changed_since_is_copied_as_it_is(lane: LateLane, change: str) -> N
 def test_without_room_nothing_is_fetched(lane: LateLane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefetch, "free_bytes", lambda _: 100)
     walked(build("llama"))
-    assert not lane.asked
+    assert lane.handed == 0
 
 
 def test_memory_that_runs_out_is_told_and_blocks_come_when_their_turn_does(
@@ -161,6 +165,38 @@ def test_asked_twice_it_fetches_once_and_what_is_taken_is_gone(lane: LateLane) -
     assert all(a is not None and torch.equal(a, b) for a, b in zip(first, block.parameters(), strict=True))
     assert arrived(ahead, block) == [None] * len(first)
     ahead.start(block)
+    assert len(lane.asked) == n_asked
+
+
+@pytest.mark.parametrize("then", ["nothing", "written to", "failed"])
+def test_changed_weights_come_home_as_they_are_in_the_end(
+    lane: LateLane, then: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, dense = build("llama"), build("llama")
+    monkeypatch.setattr(prefetch, "free_bytes", lambda _: 0)
+    if then == "failed":
+        monkeypatch.setattr(lane, "pinned", lambda _: torch.empty(-1))
+    blocks = iter(walk := BlockStream(model, draw(2), STAND_IN))
+    linear, before = next(blocks).mlp.up_proj, dense.model.layers[0].mlp.up_proj.weight
+    with torch.no_grad():
+        linear.weight.mul_(2)
+        list(walk.advance())
+        if then == "written to":
+            linear.weight.mul_(2)
+    next(blocks)
+    assert torch.equal(linear.weight, before * (4 if then == "written to" else 2))
+    assert len(lane.asked) == (0 if then == "failed" else -(-before.nbytes // 500))
+    assert ("could not be brought home" in caplog.text) == (then == "failed")
+
+
+def test_a_last_block_that_was_changed_is_at_home_when_logits_are_asked_for(lane: LateLane) -> None:
+    model = build("llama")
+    walk = BlockStream(model, draw(2), STAND_IN)
+    with torch.no_grad():
+        for block in walk:
+            block.mlp.up_proj.weight.mul_(2)
+    n_asked = len(lane.asked)
+    list(walk.logits())
     assert len(lane.asked) == n_asked
 
 

@@ -6,11 +6,13 @@ import torch
 from families import build, draw
 from torch import nn
 
+from pipeline.devices import Device
 from pipeline.masks import unpack
 from pipeline.prune import prune
 from pipeline.residence import resident
 from pipeline.spec import Magnitude, Wanda
 from pipeline.stream import BlockStream
+from pipeline.work import target
 
 STAND_IN = torch.device("cpu", 0)
 CUDA = pytest.param(
@@ -92,3 +94,10 @@ def test_pruning_without_text_there_changes_the_weights_here(device: torch.devic
     oracle.magnitude(plain, 0.5)
     assert places(model) == at_home
     assert all(torch.equal(value, plain.get_parameter(name)) for name, value in model.named_parameters())
+
+
+def test_a_claimed_gpu_has_the_name_that_its_tensors_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tensor on "cuda" says that it is on "cuda:0", which would be another place: twins would move it again."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert target(Device("cuda", "GPU-aaa", 3)) == torch.device("cuda", 0)
+    assert target(Device("cpu", "cpu-0", 0)) == torch.zeros(0).device
