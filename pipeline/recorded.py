@@ -54,7 +54,7 @@ class Recorded:
         """Where the run's model was made, and what is different here."""
         made, here = (f"on {at.get('device')} with {at.get('threads')} threads" for at in (self.row, self.here))
         told = [f"The run was made {made}" + ("" if made == here else f", here it is {here}")]
-        there, now = versions_in(self.row), versions_in(self.here)
+        there, now = ({"host": at.get("host"), **versions_in(at)} for at in (self.row, self.here))
         told += [f"{name} {there.get(name)} there, {now[name]} here" for name in now if there.get(name) != now[name]]
         return "; ".join([*told, *filter(None, [self.products])])
 

@@ -118,8 +118,8 @@ def _recorded(record: Record, device: torch.device) -> Recorded:
         record.here,
         device,
         f". What was measured ({plural(record.n_measured, 'number')}) stays as it is, and nothing is added. Run it "
-        f"again as it was made (--retry-failed --threads {threads}), or delete {folder.path}, so that everything is "
-        "measured anew",
+        f"again as it was made (--retry-failed --threads {threads}), or delete {folder.path} and call "
+        "'calib-explorer rebuild': then everything is measured anew",
     )
 
 

@@ -9,7 +9,7 @@ from pipeline.export.chosen import Chosen
 from pipeline.masks import apply_masks
 from pipeline.models import Loaded
 from pipeline.outcome import plural
-from pipeline.provenance import versions
+from pipeline.provenance import host, versions
 from pipeline.pruned_model import calibration, pruning
 from pipeline.recorded import Recorded
 from pipeline.spec import CalibrationSpec
@@ -27,7 +27,7 @@ def make(chosen: Chosen, bench: Bench, device: torch.device, name: str, say: Say
     """
     loaded = bench.loaded
     assert loaded is not None
-    here = {"versions": versions(), "device": name, "threads": torch.get_num_threads()}
+    here = {"versions": versions(), "host": host(), "device": name, "threads": torch.get_num_threads()}
     recorded = Recorded.of(chosen.folder, chosen.record, here, device)
     recorded.check_model(loaded)
     if chosen.has_masks:
@@ -41,7 +41,7 @@ def make(chosen: Chosen, bench: Bench, device: torch.device, name: str, say: Say
 def _again(chosen: Chosen, recorded: Recorded, bench: Bench, loaded: Loaded, say: Say) -> str:
     run = chosen.run
     method = run.coordinates.method
-    say(f"{method} is done again: its masks are not all there is to it, or they are not there")
+    say(f"masks alone don't give the model of {chosen.folder.run_id}: {method} is done again")
     if recorded.products:
         say(f"its weights may come out otherwise: {recorded.products}")
     tokens = None if run.calibration is None else _tokens(run.calibration, run.seed or 0, recorded, loaded, say)

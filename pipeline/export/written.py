@@ -31,7 +31,8 @@ def sweep(target: Path) -> None:
     """Remove what exports of `target` left behind that were killed: hidden folders of processes of this machine that
     are no more."""
     begin = _hidden(target)
-    for left in disk_of(target).iterdir():
+    beside = target.absolute().parent
+    for left in beside.iterdir() if beside.is_dir() else ():
         process = left.name.removeprefix(begin).partition("-")[0]
         if left.name.startswith(begin) and process.isdigit() and not psutil.pid_exists(int(process)):
             shutil.rmtree(left, ignore_errors=True)

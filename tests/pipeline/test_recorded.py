@@ -76,20 +76,26 @@ def check_refused(place: Place, methods: tuple[str, ...], *reasons: str, **envir
     for folder in folders:
         for reason in reasons:
             assert reason in folder.state().error, folder.state().error
-        assert f"delete {folder.path}, so that" in folder.state().error
+        assert f"delete {folder.path} and call" in folder.state().error
     for folder, was in zip(folders, before, strict=True):
         assert kept(folder) == was
 
 
-def check_complete(place: Place, *arguments: str) -> None:
+def check_complete(place: Place, *arguments: str) -> str:
     code, output = place.run(*arguments)
     assert code == 0, output
     assert [len(units(folder)) for folder in run_folders(place.runs)] == [3, 3, 3]
+    return output
 
 
 def test_the_same_model_is_measured_further(place: Place) -> None:
+    """Where no hash of the weights was noted, as in older records, that is told."""
     before = {method: as_written(of(place, method))["weights_sha256"] for method in ("sparsegpt", "gptq")}
-    check_complete(place)
+    quantised = of(place, "gptq")
+    Journal(quantised, 8).write("run", [{**as_written(quantised), "weights_sha256": None}])
+    output = check_complete(place)
+    assert f"{quantised.run_id}: no hash of its weights was noted" in output
+    assert output.count("no hash of its weights") == 1
     assert {method: as_written(of(place, method))["weights_sha256"] for method in before} == before
     assert "weights_sha256" not in as_written(of(place, "dense"))
     assert '"float32 products of"' in as_written(of(place, "gptq"))["versions"]
