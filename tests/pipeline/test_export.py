@@ -6,55 +6,35 @@ import shutil
 from collections.abc import Generator
 from pathlib import Path
 
+import exported
 import pytest
 import tiny_grid
 import torch
+from exported import export, logits, remade
 from families import build
 from safetensors import safe_open
 from tiny_tokenizer import tiny_tokenizer
-from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from pipeline import text
 from pipeline.bench import Bench
 from pipeline.export import card, made, written
 from pipeline.export.__main__ import main
-from pipeline.export.chosen import Chosen, choose, is_cheap
+from pipeline.export.chosen import Chosen
 from pipeline.launch import run_spec
-from pipeline.masks import read_masks, unpack
 from pipeline.models import Loaded
 from pipeline.progress import Report
 from pipeline.pruned_model import pruning
-from pipeline.record import as_written
 from pipeline.spec import CalibrationSpec, Checkpoint, RunSpec
 from pipeline.spec.methods import GPTQ
 from pipeline.text import Tokens
 from pipeline.text.self_calibration import Author, self_calibration_tokens
 from store.database import create
 from store.folders import RunFolder, State, run_folders
-from store.journal import Journal
-
-GRID = tiny_grid.GRID.replace('["model"]', '["tied"]').replace('calibration = ["de", "en"]', 'calibration = ["de"]')
-METHODS = """{ name = "wanda", pattern = "2:4" }, { name = "sparsegpt" }, { name = "magnitude" },
-  { name = "gptq", group_size = 16 }]"""
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tiny_grid.Place:
-    """A grid on a model in bfloat16 whose head is its embedding."""
-    place = tiny_grid.make(tmp_path_factory.mktemp("exported"))
-    config = AutoConfig.from_pretrained(place.folder / "model", tie_word_embeddings=True)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    model.generation_config.temperature, model.generation_config.do_sample = 0.7, True
-    shutil.copytree(place.folder / "model", place.folder / "tied")
-    model.save_pretrained(place.folder / "tied")
-    (place.folder / "tied" / "LICENSE.txt").write_text("for all", encoding="utf-8")
-    place.write_grid(GRID.replace('{ name = "wanda", sparsity = 0.5 }]', METHODS))
-    code, output = place.run()
-    assert code == 0, output
-    return place
+    return exported.make(tmp_path_factory.mktemp("exported"))
 
 
 @pytest.fixture
@@ -62,32 +42,6 @@ def place(done: tiny_grid.Place, monkeypatch: pytest.MonkeyPatch) -> tiny_grid.P
     monkeypatch.setenv("XDG_CACHE_HOME", done.environment()["XDG_CACHE_HOME"])
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the command sets it
     return done
-
-
-def export(place: tiny_grid.Place, name: str, target: Path) -> int:
-    return main([name, str(target), "--store", str(place.store)])
-
-
-def logits(model: PreTrainedModel) -> Tensor:
-    tokens = torch.randint(0, 250, (2, 32), generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        return model(tokens).logits
-
-
-def remade(place: tiny_grid.Place, name: str) -> PreTrainedModel:
-    """The run's model without the export's help: masks by hand, or pruned in this process."""
-    folder = next(folder for folder in run_folders(place.runs) if name in folder.run_id)
-    run = run_spec(folder)
-    assert run is not None
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(place.folder / "tied", dtype="auto")
-    if "wanda" in name:
-        for linear, mask in read_masks(folder.masks):
-            model.get_parameter(f"{linear}.weight").data[unpack(mask)] = 0
-        return model
-    tokenizer = AutoTokenizer.from_pretrained(place.folder / "tied")
-    tokens = text.calibration_tokens(run.calibration, 0, tokenizer) if run.calibration else None
-    assert len(list(pruning(run, model, tokens, torch.device("cpu")))) == 2
-    return model
 
 
 @pytest.mark.parametrize(
@@ -183,89 +137,6 @@ def test_no_space(
     monkeypatch.setattr(written, "BESIDE_WEIGHTS", 10**18)
     assert export(place, "magnitude", tmp_path / "out") == 2
     assert "no space for " in capsys.readouterr().err
-
-
-def test_a_mask_that_comes_out_differently_is_told(
-    place: tiny_grid.Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The run's own masks are made those of another by swapping journals."""
-    shutil.copytree(place.runs, tmp_path / "runs")
-    sparse, wanda = (
-        next(folder for folder in run_folders(tmp_path / "runs") if name in folder.run_id)
-        for name in ("sparsegpt", "wanda")
-    )
-    for segment in sparse.journal.glob("*mask_summary*"):
-        segment.unlink()
-    for segment in wanda.journal.glob("*mask_summary*"):
-        shutil.copy(segment, sparse.journal)
-    assert main(["sparsegpt", str(tmp_path / "out"), "--store", str(tmp_path / "results.duckdb")]) == 2
-    error = capsys.readouterr().err
-    assert "the mask of model.layers.0.self_attn.q_proj is not the one that the run had" in error
-    assert "The run was made on cpu with 1 threads" in error
-
-
-def test_weights_that_come_out_differently_are_told(
-    place: tiny_grid.Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Of a quantised model, which has no masks: its record is made another's."""
-    shutil.copytree(place.runs, tmp_path / "runs")
-    (folder,) = (folder for folder in run_folders(tmp_path / "runs") if "gptq" in folder.run_id)
-    was = as_written(folder)
-    there = {**json.loads(was["versions"]), "torch": "1.0", "float32 products of": "bfloat16 quads"}
-    Journal(folder, 9).write("run", [{**was, "weights_sha256": "0" * 64, "versions": there}])
-    assert main(["gptq", str(tmp_path / "out"), "--store", str(tmp_path / "results.duckdb")]) == 2
-    told = capsys.readouterr()
-    assert "the pruned weights are not those that the run had (SHA-256" in told.err
-    assert "The run was made on cpu with 1 threads; torch 1.0 there" in told.err
-    products = "float32 products of bfloat16 quads there, float32 here (this machine cannot do them)"
-    assert products in told.err
-    assert products in told.out, "before it begins"
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("name", ["sparsegpt", "gptq"])
-def test_other_products_give_the_runs_model_or_none(
-    place: tiny_grid.Place,
-    name: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("CALIB_EXPLORER_PRODUCTS", "")
-    if export(place, name, tmp_path / "out"):
-        setting = "float32 products of float32 there, bfloat16 pairs here (CALIB_EXPLORER_PRODUCTS=float32 gives"
-        assert setting in capsys.readouterr().err
-        assert not (tmp_path / "out").exists()
-    else:
-        monkeypatch.setenv("CALIB_EXPLORER_PRODUCTS", "float32")
-        found = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype="auto").eval()
-        assert torch.equal(logits(found), logits(remade(place, name)))
-
-
-def test_damaged_masks_are_made_again_where_the_run_was(
-    place: tiny_grid.Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copytree(place.runs, tmp_path / "runs")
-    assert is_cheap(choose(tmp_path / "runs", "wanda"))
-    (folder,) = (folder for folder in run_folders(tmp_path / "runs") if "wanda" in folder.run_id)
-    folder.masks.write_bytes(folder.masks.read_bytes()[:-1])
-    assert not is_cheap(choose(tmp_path / "runs", "wanda"))
-    assert main(["wanda", str(tmp_path / "out"), "--store", str(tmp_path / "results.duckdb")]) == 0
-    assert "its weights and all 14 masks are those of the run" in capsys.readouterr().out
-
-
-def test_another_dense_model_is_told(
-    place: tiny_grid.Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copytree(place.folder / "tied", tmp_path / "other")
-    (tmp_path / "other" / "more.json").write_text("{}", encoding="utf-8")
-    folder = next(folder for folder in run_folders(place.runs) if "wanda" in folder.run_id)
-    spec = {**folder.spec(), "model": str(tmp_path / "other")}
-    made = RunFolder.at(tmp_path / "runs", folder.run_id)
-    shutil.copytree(folder.path, made.path)
-    (made.path / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
-    assert main(["wanda", str(tmp_path / "out"), "--store", str(tmp_path / "results.duckdb")]) == 2
-    assert "is another one now: the run has revision files-" in capsys.readouterr().err
 
 
 def test_a_text_that_the_model_wrote_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
