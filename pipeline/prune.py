@@ -24,11 +24,17 @@ from pipeline.masks import MaskSummary, PackedMask, eighths
 from pipeline.methods import CannotPrune, Method
 from pipeline.progress import outcome
 from pipeline.residence import resident
+from pipeline.selection import all_finite
 from pipeline.spec import Arithmetic
 from pipeline.spec.changing import Changing
 from pipeline.spec.methods import Dense, MethodSpec
 from pipeline.stream import BlockStream
 from pipeline.watch import watch
+
+NOT_FINITE = (
+    "its new weights hold NaN or infinity: the Hessian of its inputs is nearly singular, or they are too large for the "
+    "dtype; raise percdamp (0.05, 0.1), calibrate on more tokens, or set dtype"
+)
 
 NO_TOKENS = "this method reads calibration text, and there are no tokens"
 
@@ -163,6 +169,8 @@ def _prune_block(
         try:
             with doubts.gathering() as doubtful[whole_name]:
                 pruned = method.prune(spec, linear.weight, statistics.pop(name, None))
+                if not spec.keeps_weights:
+                    doubts.require(all_finite(pruned.weight), lambda: CannotPrune(NOT_FINITE))
         except CannotPrune as error:
             raise CannotPrune(f"{whole_name}: {error}") from None
         linear.weight.copy_(pruned.weight)

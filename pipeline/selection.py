@@ -66,9 +66,14 @@ def _nth_smallest(scores: Float[Tensor, "rows columns"], index: int) -> Float[Te
     return torch.from_numpy(np.partition(scores.detach().float().numpy(), index, axis=1)[:, index].copy())
 
 
+def all_finite(values: Tensor) -> Bool[Tensor, ""]:
+    """Whether none is NaN or infinite, unread; in one pass. There must be some."""
+    return torch.stack(values.aminmax()).isfinite().all()
+
+
 def _check_finite(scores: Tensor) -> None:
     if scores.numel():
-        doubts.require(torch.stack(scores.aminmax()).isfinite().all(), lambda: CannotPrune(NOT_FINITE))
+        doubts.require(all_finite(scores), lambda: CannotPrune(NOT_FINITE))
 
 
 def _without_spare(

@@ -169,8 +169,8 @@ void solve_quantised(float *w, long stride, const float *factor, float *errors, 
                 for (long r = 0; r < LANES; ++r)
                     level[r] = rintf(ratio[r]);
                 level = level + z;
-                level = chosen(level > 0.0f, level);
-                level = chosen(level < highest, level) + chosen(level >= highest, (vector){0} + highest);
+                level = chosen(~(level <= 0.0f), level); /* NaN stays NaN */
+                level = chosen(~(level >= highest), level) + chosen(level >= highest, (vector){0} + highest);
                 settle(tile, error, factor, i, s * (level - z), stop, count);
             }
             spread(tile, error, factor, start, stop, stop, count, count);

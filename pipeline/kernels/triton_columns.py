@@ -57,7 +57,8 @@ def _solve(  # type: ignore[no-untyped-def]  # Triton knows no types
             s = tl.load(scale + place, mask=row < n_rows, other=1.0)
             z = tl.load(zero + place, mask=row < n_rows, other=0.0)
             level = (tl.div_rn(current, s) + half_way) - half_way + z
-            solved = s * (tl.minimum(tl.maximum(level, 0.0), top) - z)
+            level = tl.maximum(level, 0.0, propagate_nan=tl.PropagateNan.ALL)
+            solved = s * (tl.minimum(level, top, propagate_nan=tl.PropagateNan.ALL) - z)
         else:
             solved = tl.where(tl.sum(tl.where(this, out, 0), axis=1) > 0, 0.0, current)
         d_i = tl.sum(tl.where(column == i, diagonal, 0.0), axis=0)

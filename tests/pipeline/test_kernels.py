@@ -74,6 +74,18 @@ def test_rounding_to_a_grid(bits: int) -> None:
     assert_same((fast, a[:, :count]), (slow, b))
 
 
+@needs_compiler
+def test_what_is_no_number_is_not_rounded_to_one() -> None:
+    weight, corner = block(3, 8)
+    weight[1, 2] = torch.nan
+    grid = torch.ones(3, 1), torch.zeros(3, 1), torch.zeros(8, dtype=torch.int64), 15
+    fast = columns.solve_quantised(weight[:, :8].clone(), corner, *grid)
+    slow = plain.solve_quantised(weight[:, :8].clone(), corner, *grid)
+    assert torch.equal(fast.isnan(), slow.isnan())
+    assert fast[1, 2:].isnan().all()
+    assert fast[[0, 2]].isfinite().all()
+
+
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize(("tokens", "columns"), [(1, 1), (513, 70), (40, 576), (0, 5)])

@@ -147,6 +147,17 @@ def test_a_broken_model_names_the_linear() -> None:
         list(prune(model, draw(2), spec("wanda"), CPU))
 
 
+@pytest.mark.parametrize("name", ["sparsegpt", "wanda_update"])
+def test_an_update_too_large_for_the_dtype_names_the_linear(name: str) -> None:
+    model = build("llama").half()
+    weight = model.model.layers[0].mlp.down_proj.weight.data
+    weight.copy_(torch.full_like(weight, 60_000.0))  # what is removed is added to what is kept: above 65,504
+    with pytest.raises(
+        CannotPrune, match=r"layers\.0\.mlp\.down_proj: its new weights hold NaN or infi.* raise"
+    ):
+        list(prune(model, draw(3), spec(name), CPU))
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("name", ["wanda", "magnitude"])
 def test_half_precision_keeps_its_dtype_and_its_kept_weights(name: str, dtype: torch.dtype) -> None:
