@@ -172,7 +172,7 @@ def _floors(runs: Path, wanted: str) -> tuple[int, int]:
             try:
                 for line in floor.measure_floor(runs, comparison, device):
                     print(line, flush=True)
-            except (ValueError, RuntimeError) as error:  # of this run alone: its model or text is not there any more
+            except (ValueError, RuntimeError, OSError, Busy) as error:  # of this run alone, as its text that is gone
                 print(f"calib-explorer: {comparison.a.id}: {error}", file=sys.stderr, flush=True)
                 n_failed += 1
     return len(todo) - n_failed, n_failed

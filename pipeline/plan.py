@@ -50,11 +50,16 @@ def plan(grid: Grid, runs: Path, *, retry_failed: bool) -> Plan:
             present -= n_measurements((*open_work.missing, *open_work.tasks))
         if open_work is None:
             done.append(run)
-        elif state.status == "failed" and not retry_failed:
+        elif state.status == "failed" and not retry_failed and not _is_whole(open_work, folder):
             failed[run.run_id] = state.error
         else:
             todo.append(open_work)
     return Plan(tuple(todo), tuple(done), failed, present)
+
+
+def _is_whole(todo: Todo, folder: RunFolder) -> bool:
+    """Whether a run that failed has all that is wanted here: it failed when another grid wanted more of it."""
+    return not todo.missing and not todo.tasks and bool(units(folder))
 
 
 def n_measurements(wanted: tuple[Wanted, ...]) -> int:

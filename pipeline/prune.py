@@ -32,8 +32,8 @@ from pipeline.stream import BlockStream
 from pipeline.watch import watch
 
 NOT_FINITE = (
-    "its new weights hold NaN or infinity: the Hessian of its inputs is nearly singular, or they are too large for the "
-    "dtype; raise percdamp (0.05, 0.1), calibrate on more tokens, or set dtype"
+    "its new weights hold NaN or infinity: the Hessian of its inputs is nearly singular, or they are too large for "
+    "the dtype; raise percdamp (0.05, 0.1), calibrate on more tokens, or set dtype"
 )
 
 NO_TOKENS = "this method reads calibration text, and there are no tokens"

@@ -113,7 +113,8 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     BENCH.change(1)  # always one ahead (see `prune`)
     summaries: list[MaskSummary] = []
     n_removed = n_weights = 0
-    if work.record.n_measured and not work.recorded.knows_weights:
+    known = not work.record.n_measured or work.recorded.knows_weights
+    if not known:
         log.warning(
             "%s: no hash of its weights was noted, so nobody can tell whether they come out as they were. %s",
             work.folder.run_id,
@@ -122,9 +123,9 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     remaking = work.recorded.remaking(work.loaded.model)
     with MaskFile(work.folder.masks) as file:
         for block in pruning(work.run, work.loaded.model, tokens, work.device, statistics):
-            remaking.add(block)
             for name, mask in block.masks.items():
                 file.add(name, mask)
+            remaking.add(block)
             summaries += block.summaries()
             n_removed += block.n_removed
             n_weights += block.n_weights
@@ -139,7 +140,8 @@ def _prune(work: Work, tokens: Tokens | None) -> Iterator[Report]:
     else:
         work.folder.masks.unlink()  # quantised, or all left dense
     facts = {"sparsity_reached": n_removed / n_weights if n_weights else None, "weights_sha256": weights_sha256}
-    work.record.made({**facts, **_made_of(work, tokens)})
+    if known:
+        work.record.made({**facts, **_made_of(work, tokens)})
 
 
 def _made_of(work: Work, tokens: Tokens | None) -> dict[str, Any]:

@@ -97,8 +97,9 @@ class Recorded:
 
 @dataclass
 class Remaking:
-    """A model on its way. Show it every block while it is at home, then ask for the `result`.
+    """A model on its way. Show it every block when it is pruned, then ask for the `result`.
 
+    A block is hashed when the next one is shown, and so its weights are at home again.
     n_masks: those compared so far.
     """
 
@@ -108,16 +109,12 @@ class Remaking:
     _sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "hash"))
     _under_way: "Future[None] | None" = None
+    _last: str | None = None
 
     def add(self, block: BlockPruned) -> None:
         """Raises AnotherModel for a mask that is not the run's."""
-        found = linears(self.model.get_submodule(block.path))
-        weights = {f"{block.path}.{name}": linear.weight.data.cpu().contiguous() for name, linear in found.items()}
-        self._settle()
-        if self.recorded.device.type == "cpu":
-            self._hash(weights)
-        else:  # meanwhile the next block is on its way
-            self._under_way = self._worker.submit(self._hash, weights)
+        self._hash_last()
+        self._last = block.path
         if self.recorded.masks or not self.recorded.row.get("weights_sha256"):
             self._check_masks(block)
 
@@ -125,6 +122,7 @@ class Remaking:
         """SHA-256 of the weights, as table `run` keeps it. Raises AnotherModel where it is not the run's."""
         if self.n_masks != (n_expected := len(self.recorded.masks)):
             raise self._another(f"{self.n_masks} linears were pruned, and {n_expected} when the run was made")
+        self._hash_last()
         self._settle()
         found, known = self._sha256.hexdigest(), self.recorded.row.get("weights_sha256")
         if known not in (None, found):
@@ -132,6 +130,17 @@ class Remaking:
                 f"the pruned weights are not those that the run had (SHA-256 {found[:12]}, in the run {known[:12]})"
             )
         return found
+
+    def _hash_last(self) -> None:
+        if self._last is None:
+            return
+        found = linears(self.model.get_submodule(self._last))
+        weights = {f"{self._last}.{name}": linear.weight.data.contiguous() for name, linear in found.items()}
+        self._settle()
+        if self.recorded.device.type == "cpu":
+            self._hash(weights)
+        else:  # a GPU prunes meanwhile, and the host has little to do
+            self._under_way = self._worker.submit(self._hash, weights)
 
     def _hash(self, weights: Mapping[str, Tensor]) -> None:
         for name, weight in weights.items():

@@ -1,11 +1,12 @@
 """Weights that pruning changes, in a file that the system pages in and out: memory is for what is worked on.
 
-The file loses its name as soon as it is mapped, so that a process that is killed leaves nothing behind.
+The file has no name, so that a process that is killed leaves nothing behind.
 
 tensor legend: rows x columns (of a weight)
 """
 
 import errno
+import mmap
 import os
 import shutil
 import sys
@@ -35,12 +36,12 @@ class Scratch:
                 f"the weights that pruning changes need {size / 1e6:,.0f} MB on disk, {free / 1e6:,.0f} MB are free"
             )
             raise OSError(errno.ENOSPC, told, str(folder))
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".weights-") as file:
+        with tempfile.TemporaryFile(dir=folder) as file:  # without a name: a kill leaves nothing behind
             if sys.platform == "linux":
                 os.posix_fallocate(file.fileno(), 0, size)
             else:
                 file.truncate(size)
-            self._bytes = torch.from_file(file.name, shared=True, size=size, dtype=torch.uint8)
+            self._bytes = torch.frombuffer(mmap.mmap(file.fileno(), size), dtype=torch.uint8)
         self._end = 0
 
     def copy(self, weight: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:

@@ -70,6 +70,8 @@ def begin(
     loaded = BENCH.take(todo.run.model, todo.run.dtype)
     work = Work(todo.run, folder, record, on, loaded, _recorded(record, on))
     work.recorded.check_model(loaded)
+    if record.values.get("model_revision") not in (None, loaded.revision):
+        folder.masks.unlink(missing_ok=True)  # of another model, of which nothing was measured yet
     record.write("running", _facts(work))
     yield Report("load", 1.0)
     yield from pruned_model.make(work)
@@ -100,7 +102,9 @@ def _tasks(work: Work, tasks: tuple[Task, ...]) -> Iterator[Report]:
 
 
 def _was_made(run: RunSpec, record: Record) -> bool:
-    """Whether all that is to be known of the run's model is in its folder."""
+    """Whether all that is to be known of the run's model is in its folder, or in the one that it was merged from."""
+    if record.n_measured:
+        return True
     if isinstance(run.method, Dense) or run.method.keeps_weights:
         return is_there(run, record.journal.folder)
     return record.values.get("weights_sha256") is not None

@@ -39,15 +39,17 @@ def export_model(
 def _run(command: Sequence[str]) -> int:
     """The exit code of a process that is handed every signal that would end this one: it puts away what it has begun,
     however long that takes."""
-    child = subprocess.Popen(command)
+    begun: list[subprocess.Popen[bytes]] = []
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        child.send_signal(number)
+        for child in begun:
+            child.send_signal(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, pass_on)
-    return child.wait()
+    begun.append(subprocess.Popen(command))
+    return begun[0].wait()
 
 
 commands: Commands = {"export-model": export_model}

@@ -31,7 +31,8 @@ def command(arguments: Sequence[str]) -> int:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, _stop)
     try:
-        return main(arguments)
+        code = main(arguments)
+        return INTERRUPTED if code and stopping.is_asked() else code
     except BaseException:
         if stopping.is_asked():
             return INTERRUPTED
@@ -66,8 +67,7 @@ def _export(found: Chosen, store: Path, runs: Path, target: Path) -> None:
         from pipeline import models
         from pipeline.bench import Bench
         from pipeline.export import card, made, written
-        from pipeline.methods import CannotPrune
-        from pipeline.text import TextError
+        from pipeline.work import target as torch_device
 
         torch.set_num_threads(int(found.record.get("threads") or 1))
         try:
@@ -75,8 +75,8 @@ def _export(found: Chosen, store: Path, runs: Path, target: Path) -> None:
             bench = Bench(written.disk_of(target))
             loaded = bench.take(found.run.model, found.run.dtype)
             written.check_space(bench, target)
-            how = made.make(found, bench, torch.device(device.kind), device.name or device.kind, _say)
-        except (models.ModelError, CannotPrune, TextError, AnotherModel, OSError) as error:
+            how = made.make(found, bench, torch_device(device), device.name or device.kind, _say)
+        except (models.ModelError, AnotherModel, ValueError, OSError) as error:
             raise ExportError(str(error)) from error
         text = card.card(found, loaded, how, store, runs)
         n_bytes = written.write(loaded, found.run.model, text, target)

@@ -11,6 +11,7 @@ from pipeline.models import Loaded
 from pipeline.outcome import plural
 from pipeline.provenance import host, versions
 from pipeline.pruned_model import calibration, pruning
+from pipeline.record import AnotherModel
 from pipeline.recorded import Recorded
 from pipeline.spec import CalibrationSpec
 from pipeline.text import Tokens
@@ -41,15 +42,21 @@ def make(chosen: Chosen, bench: Bench, device: torch.device, name: str, say: Say
 def _again(chosen: Chosen, recorded: Recorded, bench: Bench, loaded: Loaded, say: Say) -> str:
     run = chosen.run
     method = run.coordinates.method
+    if run.method.preview:
+        raise AnotherModel(
+            f"the masks of {chosen.folder.run_id} are damaged or gone, and a preview is nothing else. Delete "
+            f"{chosen.folder.path}, call 'calib-explorer rebuild', and run its grid again"
+        )
     say(f"masks alone don't give the model of {chosen.folder.run_id}: {method} is done again")
     if recorded.products:
         say(f"its weights may come out otherwise: {recorded.products}")
     tokens = None if run.calibration is None else _tokens(run.calibration, run.seed or 0, recorded, loaded, say)
     bench.change(0)
+    bench.change(1)  # always one ahead (see `prune`)
     remaking = recorded.remaking(loaded.model)
     for block in pruning(run, loaded.model, tokens, recorded.device):
         remaking.add(block)
-        bench.change(block.index + 1)
+        bench.change(block.index + 2)
         say(f"{method}: block {block.index + 1} of {block.n_blocks}")
     remaking.result()
     again = "pruned again with the run's settings and calibration text"

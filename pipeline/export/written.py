@@ -30,11 +30,12 @@ def disk_of(target: Path) -> Path:
 def sweep(target: Path) -> None:
     """Remove what exports of `target` left behind that were killed: hidden folders of processes of this machine that
     are no more."""
-    begin = _hidden(target)
+    begin = f".{target.name}-"
     beside = target.absolute().parent
     for left in beside.iterdir() if beside.is_dir() else ():
-        process = left.name.removeprefix(begin).partition("-")[0]
-        if left.name.startswith(begin) and process.isdigit() and not psutil.pid_exists(int(process)):
+        process, _, rest = left.name.removeprefix(begin).partition("-")
+        ours = left.name.startswith(begin) and rest.rpartition("-")[0] == socket.gethostname()
+        if ours and process.isdigit() and not psutil.pid_exists(int(process)):
             shutil.rmtree(left, ignore_errors=True)
 
 
@@ -58,7 +59,7 @@ def write(loaded: Loaded, model: str, card: str, target: Path) -> int:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f"{_hidden(target)}{os.getpid()}-"
+        prefix = f".{target.name}-{os.getpid()}-{socket.gethostname()}-"  # `sweep` reads it
         with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as name:
             made = Path(name) / "made"
             made.mkdir()
@@ -69,17 +70,13 @@ def write(loaded: Loaded, model: str, card: str, target: Path) -> int:
                 for paper in locate(model).folder.glob(pattern):
                     shutil.copyfile(paper, made / paper.name)
             (made / "README.md").write_text(card, encoding="utf-8")
-            for file in made.iterdir():
+            files = [file for file in made.rglob("*") if file.is_file()]
+            for file in files:
                 shutil.copymode(made / "config.json", file)  # weights are written for their owner's eyes only
-            n_bytes = sum(file.stat().st_size for file in made.iterdir())
+            n_bytes = sum(file.stat().st_size for file in files)
             made.rename(target)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         why = "no space left" if full else f"cannot be written ({error.strerror or error})"
         raise ExportError(f"{target}: {why}; nothing was left behind") from error
     return n_bytes
-
-
-def _hidden(target: Path) -> str:
-    """How the folders are called that exports of `target` on this machine work in; the process id comes next."""
-    return f".{target.name}-{socket.gethostname()}-"

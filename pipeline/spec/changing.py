@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from pipeline.spec.frozen import Frozen
 
@@ -96,6 +96,12 @@ class Pruning(Changing):
             return data
         n, m = map(int, said.groups())
         return {key: value for key, value in data.items() if key != "sparsity" or not m or value != n / m}
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As it can be read back: the field's default beside n:m would contradict it."""
+        data: dict[str, Any] = write(self)
+        return {key: value for key, value in data.items() if key != "sparsity" or not self.group}
 
     @model_validator(mode="after")
     def _one_sparsity(self) -> "Pruning":

@@ -8,10 +8,6 @@ from typing import Any
 from pipeline import hub
 from pipeline.text.document import TextError
 
-BUFFER = 10_000
-"""Rows among which a seeded order draws the next: a language in one file would give each seed nearly the same first
-documents with the 1,000 of `datasets`. Some 50 MB."""
-
 
 @dataclass(frozen=True)
 class Stream:
@@ -60,4 +56,4 @@ class Stream:
         )
         if self.typed:
             dataset = dataset.select_columns(list(self.columns))
-        yield from dataset if shuffle_seed is None else dataset.shuffle(seed=shuffle_seed, buffer_size=BUFFER)
+        yield from dataset if shuffle_seed is None else dataset.shuffle(seed=shuffle_seed)

@@ -28,7 +28,9 @@ from pipeline.spec import Magnitude, RunSpec
 from store.folders import RunFolder
 
 SLOW = """
-import sys, time
+import signal, sys, time
+for number in (signal.SIGINT, signal.SIGHUP):  # ignored where the tests run under nohup
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 from pipeline.export import __main__ as export, written
 written.locate = lambda name: time.sleep(60)  # halfway: weights are written, licences looked for
 sys.exit(export.command(sys.argv[1:]))
@@ -77,13 +79,15 @@ def test_what_a_kill_leaves_the_next_export_removes(done: Place, tmp_path: Path)
     process.kill()
     process.wait()
     (left,) = tmp_path.iterdir()
-    assert left.name.startswith(f".out-{socket.gethostname()}-{process.pid}-")
+    host = socket.gethostname()
+    assert left.name.startswith(f".out-{process.pid}-{host}-")
     others = [
-        f".out-{socket.gethostname()}-{os.getpid()}-abc",  # at work
-        f".out-elsewhere-{process.pid}-abc",
+        f".out-{os.getpid()}-{host}-abc",  # at work
+        f".out-{process.pid}-elsewhere-abc",
+        f".out-{process.pid}-{host}-2-abc",  # another host's whose name begins like ours
         f".out-{process.pid}-abc",
-        f".outside-{socket.gethostname()}-{process.pid}-abc",
-        f"out-{socket.gethostname()}-{process.pid}-abc",
+        f".outside-{process.pid}-{host}-abc",
+        f"out-{process.pid}-{host}-abc",
     ]
     for name in others:
         (tmp_path / name).mkdir()

@@ -152,9 +152,7 @@ def test_an_update_too_large_for_the_dtype_names_the_linear(name: str) -> None:
     model = build("llama").half()
     weight = model.model.layers[0].mlp.down_proj.weight.data
     weight.copy_(torch.full_like(weight, 60_000.0))  # what is removed is added to what is kept: above 65,504
-    with pytest.raises(
-        CannotPrune, match=r"layers\.0\.mlp\.down_proj: its new weights hold NaN or infi.* raise"
-    ):
+    with pytest.raises(CannotPrune, match=r"layers\.0\.mlp\.down_proj: its new weights hold NaN or infi.* raise"):
         list(prune(model, draw(3), spec(name), CPU))
 
 

@@ -1,5 +1,6 @@
 """What a grid may say of methods: settings, their labels and ids, sparsities by block and linear, mistakes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,14 @@ def test_sparsity_by_block_and_linear() -> None:
     assert at(2, "self_attn.o_proj") is None
     assert (at(3, "self_attn.k_proj"), at(2, "self_attn.k_proj")) == (None, 0.5)  # 0 is dense
     assert at(2, "mlp.updown_proj") == 0.5  # the end of a name is whole words
+
+
+@pytest.mark.parametrize("name", ["magnitude", "wanda", "wanda_preview", "sparsegpt", "ria", "wanda_update"])
+@pytest.mark.parametrize("pattern", ["unstructured", "2:4", "1:4", "3:8"])
+def test_what_is_written_into_a_runs_folder_can_be_read_back(name: str, pattern: str) -> None:
+    run = RunSpec(model="m", method=method(name=name, pattern=pattern))
+    again = RunSpec.model_validate(json.loads(json.dumps(run.model_dump(mode="json"))))
+    assert (again, again.run_id) == (run, run.run_id)
 
 
 def test_a_setting_said_twice_or_otherwise_is_the_same_run() -> None:
