@@ -32,14 +32,12 @@ def on_a_bench(folder: Path) -> Bench:
 def anonymous() -> int:
     """Bytes of this process that are no mapped file. What glibc keeps of freed memory depends on the tests before."""
     gc.collect()
-    with suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
     return _anonymous()
 
 
 @contextmanager
 def most_memory() -> Iterator[list[int]]:
-    """The most anonymous bytes beyond those at the beginning, looked at every few milliseconds."""
+    """The most anonymous bytes beyond those at the beginning, without freed ones, looked at every few milliseconds."""
     before, most, over = anonymous(), [0], threading.Event()
 
     def look() -> None:
@@ -56,5 +54,7 @@ def most_memory() -> Iterator[list[int]]:
 
 
 def _anonymous() -> int:
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
     return int(line.split()[1]) * 1024
