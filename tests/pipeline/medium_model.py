@@ -37,7 +37,7 @@ def anonymous() -> int:
 
 @contextmanager
 def most_memory() -> Iterator[list[int]]:
-    """The most anonymous bytes beyond those at the beginning, without freed ones, looked at every few milliseconds."""
+    """The most anonymous bytes in use beyond those at the beginning, looked at every few milliseconds."""
     before, most, over = anonymous(), [0], threading.Event()
 
     def look() -> None:
