@@ -45,10 +45,7 @@ class Scratch:
         self._end = 0
 
     def copy(self, weight: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
-        """A copy of a weight that may be written to. Raises ValueError when the room is used up.
-
-        It has a storage of its own: tensors that share one are copied into memory when transformers saves a model.
-        """
+        """A copy of a weight that may be written to. Raises ValueError when the room is used up."""
         place = weight.data_ptr() % LINE
         if place % weight.itemsize:  # some checkpoints begin a tensor anywhere
             place = 0
@@ -56,5 +53,10 @@ class Scratch:
         self._end = start + weight.nbytes
         if self._end > len(self._bytes):
             raise ValueError(f"{len(self._bytes)} bytes of scratch are not enough for another {weight.nbytes}")
-        place_of_its_own = torch.from_numpy(self._bytes[start : self._end].numpy())
-        return place_of_its_own.view(weight.dtype).view(weight.shape).copy_(weight)
+        return self._bytes[start : self._end].view(weight.dtype).view(weight.shape).copy_(weight)
+
+
+def apart(weight: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
+    """The same memory as a storage of its own: tensors that share one are copied when transformers saves a model."""
+    own = torch.from_numpy(weight.detach().view(torch.uint8).numpy())
+    return own.view(weight.dtype)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import psutil
 
+from pipeline.anatomy import find_blocks, linears
 from pipeline.bench import Bench
 from pipeline.export.chosen import ExportError
 from pipeline.models import Loaded, locate
 from pipeline.models.quiet import no_progress_bars
+from pipeline.scratch import apart
 
 MB = 1_000_000
 BESIDE_WEIGHTS = 50 * MB
@@ -63,6 +65,9 @@ def write(loaded: Loaded, model: str, card: str, target: Path) -> int:
         with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as name:
             made = Path(name) / "made"
             made.mkdir()
+            for block in find_blocks(loaded.model).values():
+                for linear in linears(block).values():
+                    linear.weight.data = apart(linear.weight.data)
             with no_progress_bars():
                 loaded.model.save_pretrained(made)
                 loaded.tokenizer.save_pretrained(made)
